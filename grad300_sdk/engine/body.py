@@ -1,0 +1,167 @@
+"""The body of an answer: read within bounds, and decoded from JSON."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from grad300_sdk.engine.errors import DecodeError, RequestTimeoutError, excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+__all__ = ["Body", "decode_json", "describe"]
+
+# zlib's window bits that read a gzip header, a zlib header, and a bare deflate stream.
+_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_PIECE = 64 * 1024
+_DRIP_BYTES = 1024
+_ERROR_BYTES = 256 * 1024
+# NaN and Infinity are no JSON, but Python's own encoder writes them; a string is skipped whole.
+_NOT_JSON = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
+
+
+class Body:
+    """Judge a body while it comes in, piece by piece, and undo its compression.
+
+    httpx would decompress whatever comes: here a body that grows above `limit` bytes is given
+    up before it is held in memory, as is one that only drips.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The response whose body it is; its ``Content-Encoding`` is undone.
+    limit : int or None
+        The most bytes that the decoded body may have. Of the body of an error, only the
+        beginning is read.
+    timeout : float
+        Seconds: in ten times as long 1 kB must come, and the whole body where `limit` is set.
+    """
+
+    def __init__(self, response: httpx.Response, limit: int | None, timeout: float) -> None:
+        self.response = response
+        self.enough = False
+        self._limit = limit
+        self._patience = 10 * timeout
+        self._size = 0
+        self._received = 0
+        self._counted = 0
+        self._started: float | None = None
+        self._counted_at = 0.0
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        self._inflate: Any = None
+        if encoding in _WINDOW_BITS:
+            self._inflate = zlib.decompressobj(_WINDOW_BITS[encoding])
+        elif encoding not in ("", "identity"):
+            raise self._error(f"a body with the encoding {excerpt(encoding)!r}, not asked for")
+
+    def feed(self, piece: bytes, now: float) -> Iterator[bytes]:
+        """Take a piece as it came, at the time `now`, and give what it decodes to."""
+        self._check_pace(len(piece), now)
+        if self._inflate is None:
+            yield self._counted_in(piece)
+            return
+        try:
+            while piece:
+                yield self._counted_in(self._inflate.decompress(piece, _PIECE))
+                piece = self._inflate.unconsumed_tail
+                if self._inflate.eof or self.enough:
+                    break
+        except zlib.error as error:
+            raise self._error("a compressed body that can't be decompressed") from error
+
+    def finish(self) -> None:
+        """Say that the body ended."""
+        if self._inflate is not None and self._received and not self._inflate.eof:
+            raise self._error("a compressed body that was cut")
+
+    def _counted_in(self, data: bytes) -> bytes:
+        self._size += len(data)
+        if self.response.is_success:
+            self.check_size(self._size)
+        else:
+            self.enough = self._size > _ERROR_BYTES
+        return data
+
+    def _check_pace(self, size: int, now: float) -> None:
+        self._received += size
+        if self._started is None:
+            self._started = self._counted_at = now
+        if self._received - self._counted >= _DRIP_BYTES:
+            self._counted, self._counted_at = self._received, now
+        since = self._counted_at if self._limit is None else self._started
+        if now - since > self._patience:
+            request = self.response.request
+            error = RequestTimeoutError(
+                f"{request.method} {request.url}: the body only dripped: {self._received} bytes "
+                f"in {now - self._started:.0f} s; given up"
+            )
+            error.request, error.transient = request, True
+            raise error
+
+    def check_size(self, size: int) -> None:
+        """Judge a body that a transport handed over whole."""
+        if self._limit is not None and size > self._limit:
+            raise self._error(f"more than the {self._limit} bytes of JSON that are allowed")
+
+    def _error(self, what: str) -> DecodeError:
+        return _decode_error(self.response, what)
+
+
+def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = False) -> Any:
+    """Decode a response's JSON.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The response, read.
+    kind : type
+        What the JSON must be, as msgspec understands types: ``list[Any]``, for one.
+    secret : bool
+        Whether the body may hold a secret, so that no error may show it.
+
+    Returns
+    -------
+    object
+        The JSON; ``NaN`` and ``Infinity`` in it are None.
+
+    Raises
+    ------
+    DecodeError
+        If the body is no JSON, or JSON of another kind.
+    """
+    content = response.content
+    try:
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except msgspec.DecodeError:
+            if b"NaN" not in content and b"Infinity" not in content:
+                raise
+            nulls = _NOT_JSON.sub(lambda m: m[0] if m[0][:1] == b'"' else b"null", content)
+            return msgspec.json.decode(nulls, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        came = "" if secret else f": {describe(response)}"
+        raise _decode_error(response, f"what is not the JSON expected ({reason}){came}") from None
+
+
+def describe(response: httpx.Response) -> str:
+    """Say in a line what a response's body is: its content type and its first characters."""
+    kind = response.headers.get("Content-Type", "no content type")
+    if not response.content:
+        return f"{excerpt(kind)}, an empty body"
+    return f"{excerpt(kind)}, {excerpt(response.content[:400].decode(errors='replace'))!r}"
+
+
+def _decode_error(response: httpx.Response, what: str) -> DecodeError:
+    request = response.request
+    error = DecodeError(
+        f"{request.method} {request.url} answered {response.status_code} with {what}"
+    )
+    error.request, error.response = request, response
+    return error

@@ -1,0 +1,360 @@
+"""The root of a resource tree: a client."""
+
+from __future__ import annotations
+
+import math
+import operator
+import ssl
+import uuid
+import weakref
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import httpx
+
+from grad300_sdk.engine.credentials import Anonymous, Credentials, Token
+from grad300_sdk.engine.drivers import AwaitingDriver, BlockingDriver, Wiring
+from grad300_sdk.engine.flow import Flow, Send
+from grad300_sdk.engine.node import Awaiting, Blocking, M, Node, Sender, endpoint
+from grad300_sdk.engine.resource import Resource
+from grad300_sdk.engine.session import Session
+from grad300_sdk.engine.tree import Tree
+
+__all__ = ["AwaitingClient", "BlockingClient", "Root"]
+
+# What the copies of a client share in a process, by the name that travels with the client.
+_shared: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+
+
+class Root(Node[M]):
+    """What is common to the clients of one API, blocking and awaiting.
+
+    Subclass it for the tree, and that once more with `BlockingClient` and `AwaitingClient`.
+
+    Parameters
+    ----------
+    base_url : str
+        The URL below which the tree stands.
+    user_agent : str
+        What the requests say they come from.
+    timeout : float
+        Seconds for each wait on the network.
+    retries : int
+        How often a request that changes nothing is sent again.
+    max_connections : int
+        How many connections may be open at once.
+    max_json_bytes : int
+        The most bytes that a JSON answer may have.
+    credentials : Credentials
+        What identifies the user.
+    headers, verify, proxy, transport
+        As httpx has them.
+    """
+
+    driver: Any
+    _driver_class: ClassVar[Any]
+    _transport_class: ClassVar[type]
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        user_agent: str,
+        timeout: float,
+        retries: int,
+        max_connections: int,
+        max_json_bytes: int,
+        credentials: Credentials | None = None,
+        headers: Mapping[str, str] | None = None,
+        verify: ssl.SSLContext | bool = True,
+        proxy: httpx.Proxy | httpx.URL | str | None = None,
+        transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(None)
+        if transport is not None and not isinstance(transport, self._transport_class):
+            raise TypeError(
+                f"transport is {transport!r}, where {type(self).__name__} needs a "
+                f"httpx.{self._transport_class.__name__}"
+            )
+        session = Session(
+            base_url=check_base_url(base_url),
+            user_agent=user_agent,
+            headers=dict(httpx.Headers(headers)),
+            timeout=check_timeout(timeout),
+            retries=check_whole("retries", retries, 0),
+            max_json_bytes=check_whole("max_json_bytes", max_json_bytes, 1),
+            credentials=credentials or Anonymous(),
+        )
+        wiring = Wiring(
+            timeout=session.timeout,
+            max_connections=check_whole("max_connections", max_connections, 1),
+            verify=verify,
+            proxy=proxy,
+            transport=transport,
+        )
+        self._start(uuid.uuid4().hex, session, wiring)
+
+    def _start(self, name: str, session: Session, wiring: Wiring) -> None:
+        connections = _shared.get(name)
+        if connections is None:
+            connections = self._driver_class.connections_class(wiring)
+            _shared[name] = connections
+        self._name = name
+        self.session = session
+        self.driver = self._driver_class(session, connections)
+
+    def __getstate__(self) -> tuple[str, Session, Wiring]:
+        wiring = self.driver.connections.wiring
+        if wiring.transport is not None:
+            raise TypeError("a client with a transport of its own can't be pickled")
+        return self._name, self.session, wiring
+
+    def __setstate__(self, state: tuple[str, Session, Wiring]) -> None:
+        Node.__init__(self, None)
+        self._start(*state)
+
+    @property
+    def client(self) -> Self:
+        """The client itself."""
+        return self
+
+    @property
+    def base_api_url(self) -> str:
+        """The URL below which the tree stands, without a slash at its end."""
+        return self.session.base_url
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections may be open at once."""
+        limit: int = self.driver.connections.wiring.max_connections
+        return limit
+
+    def set_token(self, token: str) -> None:
+        """Use a bearer token from now on, in place of whatever credentials there were.
+
+        Parameters
+        ----------
+        token : str
+            The token; white space around it is trimmed.
+
+        Raises
+        ------
+        ValueError
+            If the token is empty, or has a line break or a non-ASCII character in it.
+        """
+        self.session.credentials = Token(token)
+
+    def clear_token(self) -> None:
+        """Forget all credentials: requests are anonymous from now on."""
+        self.session.credentials = Anonymous()
+
+    def resource(self, template: str, /, **variables: object) -> Resource[M]:
+        """Give a node for any path of the API.
+
+        Parameters
+        ----------
+        template : str
+            A URI template (RFC 6570) below `base_api_url`.
+        **variables
+            A value for each variable of the template.
+
+        Returns
+        -------
+        Resource
+            A node with ``get``, ``post``, ``put``, ``patch`` and ``delete``.
+
+        Raises
+        ------
+        ValueError
+            If the template is broken, or a value is empty, ``.`` or ``..``.
+        TypeError
+            If a variable is missing or misspelt.
+        """
+        return Resource(self, template, variables)
+
+    @endpoint("*")
+    def request(
+        self,
+        send: Sender,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        data: Mapping[str, Any] | None = None,
+        files: Any = None,
+        content: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Flow[httpx.Response]:
+        """Send any request.
+
+        Parameters
+        ----------
+        method : str
+            The HTTP method.
+        path : str
+            A path below `base_api_url`, or an absolute URL; credentials go to the server's own
+            origin alone.
+        params, json, data, files, content, headers, timeout
+            As httpx has them.
+
+        Returns
+        -------
+        httpx.Response
+            The response, read.
+
+        Raises
+        ------
+        Error
+            If the server answers with an error status, or the network fails.
+        """
+        response: httpx.Response = yield Send(
+            method=check_method(method),
+            path=path,
+            params=params,
+            json=json,
+            data=data,
+            files=files,
+            content=content,
+            headers=headers,
+            timeout=None if timeout is None else check_timeout(timeout),
+        )
+        return response
+
+    @endpoint("GET")
+    def get_json(
+        self, send: Sender, path: str, *, params: Mapping[str, Any] | None = None
+    ) -> Flow[Any]:
+        """Get the JSON at any path.
+
+        Parameters
+        ----------
+        path : str
+            A path below `base_api_url`.
+        params : Mapping, optional
+            The query.
+
+        Returns
+        -------
+        object
+            The JSON.
+
+        Raises
+        ------
+        DecodeError
+            If the answer is no JSON.
+        """
+        result: Any = yield from send.json(object, path=path, params=params)
+        return result
+
+    def tree(self) -> Tree:
+        """Give all calls of this client: how they are written, and what they send."""
+        return Tree(self, "client", without=Root)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.base_api_url}>"
+
+
+class BlockingClient(Root[Blocking]):
+    """What the blocking client of an API has besides its tree."""
+
+    _driver_class = BlockingDriver
+    _transport_class = httpx.BaseTransport
+
+    def close(self) -> None:
+        """Close the connections; the client can't send any more."""
+        self.driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AwaitingClient(Root[Awaiting]):
+    """What the awaiting client of an API has besides its tree."""
+
+    _driver_class = AwaitingDriver
+    _transport_class = httpx.AsyncBaseTransport
+
+    async def aclose(self) -> None:
+        """Close this event loop's connections; the client can't send any more."""
+        await self.driver.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+def check_base_url(base_url: object) -> str:
+    """Check a base URL, and take the slash off its end; the message shows no password."""
+    if not isinstance(base_url, str | httpx.URL):
+        raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
+    text = str(base_url).strip()
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"base_url is no URL: {error}") from None
+    if url.userinfo:
+        raise ValueError(
+            "base_url holds a user name or password; give them as user= and password="
+        )
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(
+            f"base_url is {text!r}, where an http or https URL is needed, "
+            "like 'https://archive.example.org'"
+        )
+    if url.query or url.fragment or text.endswith(("?", "#")):
+        raise ValueError(f"base_url is {text!r}: a base URL has no query and no fragment")
+    return str(url).rstrip("/")
+
+
+def check_timeout(timeout: object) -> float:
+    """Check a time-out: a finite number of seconds above 0."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
+    if not (timeout > 0 and math.isfinite(timeout)):
+        raise ValueError(f"timeout is {timeout!r}, where a number of seconds above 0 is needed")
+    return float(timeout)
+
+
+def check_whole(name: str, value: object, least: int) -> int:
+    """Check a whole number that has a least value."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None:
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if number < least:
+        raise ValueError(f"{name} is {number}, but must be at least {least}")
+    return number
+
+
+def check_method(method: object) -> str:
+    """Check an HTTP method, and give it in capitals."""
+    if not isinstance(method, str):
+        raise TypeError(f"method must be a str, not {method!r}")
+    if not (method.isascii() and method.isalpha()):
+        raise ValueError(f"method is {method!r}, where one like 'GET' is needed")
+    return method.upper()

@@ -1,0 +1,72 @@
+"""A request as a command for a shell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from shlex import quote
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
+    from grad300_sdk.engine.flow import Send
+    from grad300_sdk.engine.session import Session
+
+__all__ = ["curl"]
+
+
+def curl(session: Session, send: Send) -> str:
+    """Write the curl command that sends what a `Send` describes.
+
+    No secret is in it: a token is ``$TOKEN``, and a client's own headers are shell variables too.
+    """
+    url = session.url(send)
+    words = ["curl"]
+    words += ["--head"] if send.method == "HEAD" else []
+    words += ["--request", send.method] if send.method not in ("GET", "HEAD") else []
+    words += ["--globoff"] if "[" in str(url) else []
+    words.append(quote(str(url)))
+    for header in _headers(session, send, url):
+        words += ["--header", header]
+    words += _body(send)
+    return " ".join(words)
+
+
+def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
+    if session.is_own(url):
+        if session.credentials.shown and not send.anonymous:
+            yield f'"Authorization: {session.credentials.shown}"'
+        for name in session.headers:
+            yield f'"{name}: ${_variable(name)}"'
+    for name, value in (send.headers or {}).items():
+        yield quote(f"{name}: {value}")
+    if send.json is not None:
+        yield "'Content-Type: application/json'"
+
+
+def _body(send: Send) -> Iterator[str]:
+    fields = "--form-string" if send.files is not None else "--data-urlencode"
+    for name, value in (send.data or {}).items():
+        for item in value if isinstance(value, list | tuple) else [value]:
+            yield fields
+            secret = name in send.secrets
+            yield f'"{name}=${_variable(name)}"' if secret else quote(f"{name}={item}")
+    for name in dict(send.files or {}):
+        yield "--form"
+        yield quote(f"{name}=@{name}")
+    if send.json is not None:
+        yield "--data-raw"
+        yield quote(json.dumps(send.json))
+    if send.content is not None:
+        text = (
+            send.content
+            if isinstance(send.content, str)
+            else send.content.decode(errors="replace")
+        )
+        yield "--data-raw"
+        yield quote(text)
+
+
+def _variable(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name.upper())

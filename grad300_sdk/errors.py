@@ -1,0 +1,37 @@
+"""GRAD300's names for the engine's errors, and the one warning of its own.
+
+The tree of them is drawn in :mod:`grad300_sdk.engine.errors`.
+"""
+
+from grad300_sdk.engine.errors import APIError as Grad300APIError
+from grad300_sdk.engine.errors import (
+    AuthenticationError,
+    DecodeError,
+    DownloadError,
+    NotFoundError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    TransportError,
+    ValidationError,
+)
+from grad300_sdk.engine.errors import Error as Grad300Error
+
+__all__ = [
+    "AuthenticationError",
+    "DecodeError",
+    "DownloadError",
+    "Grad300APIError",
+    "Grad300Error",
+    "Grad300Warning",
+    "NotFoundError",
+    "RateLimitError",
+    "RequestTimeoutError",
+    "ServerError",
+    "TransportError",
+    "ValidationError",
+]
+
+
+class Grad300Warning(UserWarning):
+    """Something about the archive's answer that the user should know, while the call goes on."""

@@ -1,0 +1,1 @@
+"""The tree under ``/api/v1``, one module a branch."""

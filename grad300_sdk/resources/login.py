@@ -1,0 +1,139 @@
+"""``/login``: tokens."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from grad300_sdk.engine import Flow, M, Node, Sender, endpoint
+from grad300_sdk.engine.errors import APIError, AuthenticationError
+
+__all__ = ["Login", "log_in"]
+
+T = TypeVar("T")
+
+
+class Login(Node[M], template="{+parent}/login"):
+    """Logging in, and seeing whether a token is good."""
+
+    @endpoint("POST", "/access-token")
+    def __call__(self, send: Sender, email: str, password: str, /) -> Flow[str]:
+        """Log in, and use the token from now on.
+
+        Sends ``POST /login/access-token``.
+
+        Parameters
+        ----------
+        email, password : str
+            The account.
+
+        Returns
+        -------
+        str
+            The token. This client uses it in place of whatever credentials it had.
+
+        Raises
+        ------
+        AuthenticationError
+            If the account or the password is wrong.
+        DecodeError
+            If the answer has no token.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url) as client:
+        ...     token = client.login(sandbox.user, sandbox.password)
+        ...     client.login.test_token()["email"] == sandbox.user
+        True
+        """
+        token = (yield from _ask(send, email, password, _Answer)).access_token.strip()
+        self.client.set_token(token)
+        return token
+
+    @endpoint("POST", "/access-token")
+    def access_token(self, send: Sender, email: str, password: str, /) -> Flow[dict[str, Any]]:
+        """Ask for a token, without using it.
+
+        Sends ``POST /login/access-token``.
+
+        Parameters
+        ----------
+        email, password : str
+            The account.
+
+        Returns
+        -------
+        dict
+            The answer: ``access_token`` and ``token_type``.
+
+        Raises
+        ------
+        AuthenticationError
+            If the account or the password is wrong.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url) as client:
+        ...     client.login.access_token(sandbox.user, sandbox.password)["token_type"]
+        'bearer'
+        """
+        return (yield from _ask(send, email, password, dict[str, Any]))
+
+    @endpoint("GET", "/test-token")
+    def test_token(self, send: Sender) -> Flow[dict[str, Any]]:
+        """See whose token this client uses, and whether the server takes it.
+
+        Sends ``GET /login/test-token``, and ``POST`` where the server takes only that.
+
+        Returns
+        -------
+        dict
+            The user.
+
+        Raises
+        ------
+        AuthenticationError
+            If there is no token, or the server does not take it.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     client.login.test_token()["email"] == sandbox.user
+        True
+        """
+        try:
+            return (yield from send.json(dict[str, Any]))
+        except APIError as error:
+            allowed = error.response.headers.get("Allow", "") if error.response else ""
+            if error.status_code != 405 or "POST" not in allowed.upper():
+                raise
+        return (yield from send.json(dict[str, Any], method="POST"))
+
+
+class _Answer(msgspec.Struct):
+    access_token: Annotated[str, msgspec.Meta(pattern=r"^\s*[\x21-\x7e]+\s*$")]
+
+
+def log_in(email: str, password: str) -> Flow[str]:
+    """Ask for a token as ``client.login.access_token`` does, and give the token itself."""
+    call = Login(None).access_token
+    answer = yield from _ask(Sender(call.method, call.path), email, password, _Answer)
+    return answer.access_token.strip()
+
+
+def _ask(send: Sender, email: str, password: str, kind: type[T]) -> Flow[T]:
+    for name, value in (("email", email), ("password", password)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+        if not value:
+            raise ValueError(f"{name} is empty")
+    return (
+        yield from send.json(
+            kind,
+            data={"username": email, "password": password},
+            secrets=("password",),
+            anonymous=True,
+            errors={400: AuthenticationError},
+        )
+    )

@@ -1,0 +1,146 @@
+"""Walking through a listing page by page: offsets, and the servers that get them wrong."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+from grad300_sdk.engine import Flow, Items, ItemsFlow, Together
+from grad300_sdk.engine.client import check_whole
+from grad300_sdk.engine.session import Session
+from grad300_sdk.errors import Grad300Warning
+from grad300_sdk.filters import DateLike, Filters
+from grad300_sdk.settings import setting
+
+__all__ = ["Row", "Search", "Walk"]
+
+Row: TypeAlias = dict[str, Any]
+
+# The largest page that a client ever had in full: its server gives pages of that size.
+_full_pages: WeakKeyDictionary[Session, int] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search asks for."""
+
+    filters: Filters
+    page_size: int
+    max_results: int | None
+
+    @classmethod
+    def check(
+        cls,
+        source: str | None,
+        scan_name: str | None,
+        date_from: DateLike | None,
+        date_to: DateLike | None,
+        page_size: int | None,
+        max_results: int | None,
+    ) -> Search:
+        """Make a search of a call's arguments, or say which of them is wrong."""
+        if page_size is None:
+            page_size = setting("default_page_size")
+        return cls(
+            Filters.check(source, scan_name, date_from, date_to),
+            check_whole("page_size", page_size, 1),
+            None if max_results is None else check_whole("max_results", max_results, 1),
+        )
+
+
+@dataclass
+class Walk:
+    """One walk through one listing.
+
+    Parameters
+    ----------
+    search : Search
+        What is wanted.
+    fetch : callable
+        Gives the flow that gets the page at an offset.
+    ahead : int
+        The most pages that are fetched at once.
+    label : dict
+        What is added to each row.
+    found : int
+        The wanted rows so far, those of other listings included.
+
+    Attributes
+    ----------
+    truncated : bool
+        Whether the server repeated itself, so that rows may be missing.
+    """
+
+    search: Search
+    fetch: Callable[[int], Flow[list[Row]]]
+    ahead: int
+    label: Row
+    found: int = 0
+    truncated: bool = False
+
+    def __post_init__(self) -> None:
+        self._seen: set[int | str] = set()
+        self._offset = 0
+        self._largest = 0
+
+    def flow(self, session: Session) -> ItemsFlow[Row]:
+        """Yield the wanted rows, and before that whatever it takes to get them."""
+        pages = [(yield from self.fetch(0))]
+        known = _full_pages.get(session, 0)
+        is_full = len(pages[0]) >= self.search.page_size
+        if is_full:
+            _full_pages[session] = max(known, self.search.page_size)
+        elif self.search.page_size <= known:
+            yield Items(self._take(pages[0]))
+            return
+        # A short first page may be the last one, or all that the server gives at once: ask once.
+        width = 2 if is_full else 1
+        while True:
+            for page in pages:
+                is_short = len(page) < self._largest
+                yield Items(self._take(page))
+                if is_short or not page or self.truncated or self._missing() == 0:
+                    return
+            width = min(width, self.ahead, self._missing())
+            offsets = range(self._offset, self._offset + width * self._largest, self._largest)
+            pages = yield Together([self.fetch(offset) for offset in offsets], self.ahead)
+            width *= 2
+
+    def _take(self, page: list[Row]) -> list[Row]:
+        """Give the wanted rows of the next page, each once."""
+        before = len(self._seen)
+        rows = [row for row in page if self._is_new(row) and self.search.filters.match(row)]
+        if page and self._offset and len(self._seen) == before:
+            self.truncated = True
+            warnings.warn(
+                f"the server repeats its rows from the offset {self._offset} on, as one does that "
+                "ignores 'offset'; rows may be missing",
+                Grad300Warning,
+                stacklevel=2,
+            )
+            return []
+        if self.search.max_results is not None:
+            rows = rows[: self.search.max_results - self.found]
+        self.found += len(rows)
+        self._offset += len(page)
+        self._largest = max(self._largest, len(page))
+        return [{**row, **self.label} for row in rows] if self.label else rows
+
+    def _is_new(self, row: Any) -> bool:
+        identity = row.get("id") if isinstance(row, dict) else None
+        if not isinstance(identity, int | str):
+            return True  # a bad row is no reason to lose it
+        if identity in self._seen:
+            return False
+        self._seen.add(identity)
+        return True
+
+    def _missing(self) -> int:
+        """Give the pages that are needed at least, if each were full of wanted rows."""
+        if self.search.max_results is None:
+            return self.ahead
+        return math.ceil((self.search.max_results - self.found) / max(self._largest, 1))

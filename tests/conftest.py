@@ -1,0 +1,118 @@
+"""What all tests share: a clean environment, a sandbox, and both clients behind one harness."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import anyio.from_thread
+import pytest
+
+from grad300_sdk import AsyncClient, Client
+from grad300_sdk.sandbox import Sandbox
+
+VARIABLES = (
+    "ALL_PROXY",
+    "ASTROPY_CACHE_DIR",
+    "ASTROPY_CONFIG_DIR",
+    "BEARER_TOKEN_FILE",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NETRC",
+    "NO_PROXY",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
+    """Keep whoever runs the tests, and their configuration, out of them."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """An archive of 200 scans on a socket; tests do not change it."""
+    with Sandbox(scans=200, seed=1) as running:
+        yield running
+
+
+class Harness:
+    """One of the two clients, so that a test reads the same for both.
+
+    ``harness.client(...)`` makes the client, ``harness.run(call(...))`` gives what the call
+    gives (awaited where it must be), ``harness.list(...)`` what an iterator gives.
+    """
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+        self._stack = ExitStack()
+        self._portal: Any = None
+        if mode != "blocking":
+            portal = anyio.from_thread.start_blocking_portal(mode)
+            self._portal = self._stack.enter_context(portal)
+
+    def client(self, *args: Any, make: Any = None, **kwargs: Any) -> Any:
+        """Make a client that is closed after the test; `make` is the pair of classes to use."""
+        blocking, awaiting = make or (Client, AsyncClient)
+        client = (blocking if self._portal is None else awaiting)(*args, **kwargs)
+        close = client.close if self._portal is None else client.aclose
+        self._stack.callback(lambda: self.run(close()))
+        return client
+
+    def run(self, result: Any) -> Any:
+        """Give a call's result, awaited where the call gave something to await."""
+        if not inspect.isawaitable(result):
+            return result
+
+        async def wait() -> Any:
+            return await result
+
+        return self._portal.call(wait)
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call, and give the result as `run` does."""
+        return self.run(function(*args, **kwargs))
+
+    def list(self, items: Iterator[Any] | AsyncIterator[Any]) -> list[Any]:
+        """Give all that an iterator gives."""
+        if isinstance(items, Iterator):
+            return list(items)
+
+        async def collect() -> Any:
+            return [item async for item in items]
+
+        return list(self._portal.call(collect))
+
+    def close(self) -> None:
+        """Close the clients, then the event loop."""
+        self._stack.close()
+
+
+@pytest.fixture(params=["blocking", "asyncio", "trio"])
+def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
+    """Both clients, the awaiting one on asyncio and on trio."""
+    running = Harness(request.param)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def client(harness: Harness, sandbox: Sandbox) -> Any:
+    """A client of either kind that is logged in to the sandbox."""
+    return harness.client(sandbox.url, user=sandbox.user, password=sandbox.password)
+
+
+    """An empty folder."""
+    return tmp_path

@@ -1,0 +1,237 @@
+import io
+import warnings
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from grad300_sdk.sandbox.files import SCAN_TYPES, file_size, synthesise
+from grad300_sdk.sandbox.observing import observe
+
+SCANS = [(scan_type, scan) for scan_type, _, scan in observe(400, 0)]
+# The warnings that astropy gives for healthy files of the telescope.
+healthy = [
+    pytest.mark.filterwarnings("ignore:File may have been truncated"),
+    pytest.mark.filterwarnings("ignore:The following header keyword is invalid(.|\n)*DIAMETER"),
+]
+
+
+def find(scan_type, **wanted):
+    for kind, scan in SCANS:
+        if kind == scan_type and all(scan[key] == value for key, value in wanted.items()):
+            return scan
+    raise LookupError(wanted)
+
+
+def is_wide(scan):
+    return scan["size"] != file_size("TPI", scan["nsamples"])
+
+
+def cards(content, start, stop):
+    text = content[start:stop].decode("ascii")
+    return [text[index : index + 80].rstrip() for index in range(0, len(text), 80)]
+
+
+def open_file(scan_type, scan):
+    return fits.open(io.BytesIO(synthesise(scan_type, scan, 0)))
+
+
+@pytest.mark.parametrize(("scan_type", "scan"), SCANS[:100], ids=lambda item: str(item)[:12])
+def test_every_file_is_as_long_as_its_row_says(scan_type, scan):
+    assert len(synthesise(scan_type, scan, 0)) == scan["size"]
+
+
+def test_sizes_follow_the_formulas():
+    assert file_size("TPI", 7884) == 992_016
+    assert file_size("TPI", 10, ninth_converter=True) == 14_400 + 128 * 10
+    assert file_size("Spectrum", 3) == 60_900
+    assert file_size("Images", 39 * 39) == 8_802
+
+
+@pytest.mark.parametrize("scan_type", SCAN_TYPES)
+def test_a_file_is_the_same_again_and_another_one_for_another_seed_or_id(scan_type):
+    scan = find(scan_type)
+    content = synthesise(scan_type, scan, 0)
+    assert synthesise(scan_type, scan, 0) == content
+    assert synthesise(scan_type, scan, 1) != content
+    assert synthesise(scan_type, {**scan, "id": 12345}, 0) != content
+
+
+@pytest.mark.parametrize(
+    ("scan_type", "header"), [("TPI", 11_520), ("Spectrum", 8_640), ("OnOff", 8_640)]
+)
+def test_headers_of_tables_are_padded_to_their_size(scan_type, header):
+    content = synthesise(scan_type, find(scan_type), 0)
+    assert cards(content, 0, 2880)[4] == "END"
+    lines = cards(content, 2880, 2880 + header)
+    assert "END" in lines[-36:]
+    assert content[2880 + header - 1 : 2880 + header] == b" "
+    assert content[2880 : 2880 + 20] == b"XTENSION= 'BINTABLE'"
+
+
+def test_odd_cards_are_written_as_the_telescope_writes_them():
+    scan = find("Images", object="sun")
+    content = synthesise("Images", scan, 0)
+    lines = cards(content, 0, 5760)
+    assert "END" in lines[-36:]
+    assert "DIAMETER =                    3  / [m] diameter of the dish" in lines
+    assert "CTYPE1  = RA  / type of X Axis" in lines
+    assert "CTYPE2  = DEC  / type of Y Axis" in lines
+    assert "CUNIT1  = deg  / unit of X Axis" in lines
+    assert "CUNIT2  = deg  / unit of Y Axis" in lines
+    assert "HIERARCH Scan Tag= '1'" in lines
+    assert any(line.startswith("HIERARCH Project_Name= '") for line in lines)
+    assert any(line.startswith("OBJECT  = '     sun'") for line in lines)
+
+
+def test_the_project_and_the_tag_come_from_the_name():
+    scan = {**find("TPI"), "file_name": "20250204-093521_TPI-CSCAN_LON-SUN_04#_02#.fits"}
+    lines = cards(synthesise("TPI", scan, 0), 2880, 14_400)
+    assert "HIERARCH Project_Name= 'CSCAN_LON'" in lines
+    assert "HIERARCH Scan Tag= '4'" in lines
+    assert "HIERARCH Sub Scan= '2'" in lines
+
+
+@pytest.mark.parametrize("scan_type", SCAN_TYPES)
+def test_astropy_warns_of_nothing_but_what_is_known(scan_type):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with open_file(scan_type, find(scan_type)) as hdus:
+            for hdu in hdus:
+                _ = hdu.data
+    messages = {str(warning.message) for warning in caught}
+    assert len(messages) == 2, messages
+    assert any("truncated" in message for message in messages)
+    assert any("DIAMETER" in message for message in messages)
+
+
+class TestTotalPower:
+    pytestmark = healthy
+
+    def test_columns(self):
+        scan = find("TPI")
+        with open_file("TPI", scan) as hdus:
+            columns, data = hdus[1].columns, hdus[1].data
+            assert hdus[0].data is None
+            assert len(data) == scan["nsamples"]
+            assert columns.formats == ["1D"] * 7 + ["1J"] * 12 + ["4A", "16A"]
+            assert columns.units == ["Days"] + ["Degree"] * 6 + ["count"] * 12 + ["", ""]
+            assert columns.names[7:12] == [
+                "LEFT_POL",
+                "RIGHT_POL",
+                "LEFT_FILT",
+                "RIGHT_FILT",
+                "BBC09u",
+            ]
+            assert columns.names[18:] == ["BBC16u", "CAL", "MARKER"]
+            assert set(data["CAL"]) == {" OFF"}
+            assert data["MARKER"][0] == "TPI 000"
+
+    def test_a_few_files_have_a_ninth_converter(self):
+        wide = [scan for kind, scan in SCANS if kind == "TPI" and is_wide(scan)]
+        narrow = [scan for kind, scan in SCANS if kind == "TPI" and not is_wide(scan)]
+        assert 0 < len(wide) < len(narrow) / 5
+        with open_file("TPI", wide[0]) as hdus:
+            assert len(hdus[1].columns) == 22
+            assert hdus[1].header["NAXIS1"] == 128
+
+    def test_times_run_from_the_start_to_the_end(self):
+        scan = find("TPI", object="sun")
+        with open_file("TPI", scan) as hdus:
+            jd = hdus[1].data["JD"]
+        start, end = (
+            np.array([scan["date"], scan["date_end"]], "M8[s]").astype(int) / 86400 + 2440587.5
+        )
+        assert jd[0] == pytest.approx(start, abs=1e-8)
+        assert end - jd[-1] == pytest.approx(np.diff(jd).mean(), rel=0.01)
+
+    def test_the_profile_of_the_sun_is_the_beam(self):
+        long_enough = (s for kind, s in SCANS if kind == "TPI" and s["nsamples"] > 5000)
+        scan = next(scan for scan in long_enough if scan["object"] == "sun")
+        with open_file("TPI", scan) as hdus:
+            data = hdus[1].data
+            along = data[data["El_Offset"] == 0]
+            offset, power = along["Az_Offset"], along["LEFT_POL"]
+        background = np.median(power[np.abs(offset) > 8])
+        top = np.median(power[np.abs(offset) < 0.2])
+        half = np.median(power[np.abs(np.abs(offset) - 4.0338 / 2) < 0.2])
+        assert top > 1.8 * background
+        assert (half - background) / (top - background) == pytest.approx(0.5, abs=0.05)
+
+    def test_a_drift_scan_stands_still_while_the_sun_goes_by(self):
+        scans = (s for kind, s in SCANS if kind == "TPI" and s["object"] == "azel")
+        scan = max(scans, key=lambda scan: scan["nsamples"])
+        with open_file("TPI", scan) as hdus:
+            data = hdus[1].data
+            assert np.ptp(data["Azimuth"][2:]) < 1e-3
+            assert np.ptp(data["Elevation"]) < 1e-3
+            peak = np.argmax(np.convolve(data["LEFT_FILT"], np.ones(101), "same")[200:-200]) + 200
+        assert peak / len(data) == pytest.approx(0.5, abs=0.05)
+
+    def test_some_azimuths_are_odd(self):
+        columns = []
+        for kind, scan in SCANS:
+            if kind == "TPI" and scan["nsamples"] < 1000:
+                with open_file("TPI", scan) as hdus:
+                    columns.append(np.array(hdus[1].data["Azimuth"]))
+        azimuths = np.concatenate(columns)
+        assert np.isnan(azimuths).any()
+        assert ((azimuths > 0) & (azimuths < np.finfo(float).tiny)).any()
+        assert (azimuths < 0).any()
+
+
+class TestSpectra:
+    pytestmark = healthy
+
+    def test_columns(self):
+        scan = find("Spectrum", nsamples=15)
+        with open_file("Spectrum", scan) as hdus:
+            columns, data, header = hdus[1].columns, hdus[1].data, hdus[1].header
+            assert columns.formats == ["1D"] * 7 + ["1024K", "1024K", "4A", "16A"]
+            assert list(data["STATUS"][:4]) == ["on", "off", "cal", "on"]
+            assert all(len(marker) == 16 for marker in data["MARKER"])
+            assert header["BASEFREQ"] == 1_398_000_000
+            assert header["BANDWID"] == 62_500_000
+
+    @pytest.mark.parametrize("scan_type", ["Spectrum", "OnOff"])
+    def test_the_hydrogen_line_is_in_the_on_alone(self, scan_type):
+        with open_file(scan_type, find(scan_type)) as hdus:
+            data = hdus[1].data
+            on = data["LEFT_POL"][data["STATUS"] == "on"].mean(axis=0)
+            off = data["LEFT_POL"][data["STATUS"] == "off"].mean(axis=0)
+        channel = (1_420_405_751.7667 - 1_398_000_000) / 62_500_000 * 1024
+        assert np.argmax((on / off)[50:-50]) + 50 == pytest.approx(channel, abs=2)
+        line = slice(int(channel) - 2, int(channel) + 3)
+        beside = slice(int(channel) - 60, int(channel) - 20)
+        assert off[line].mean() == pytest.approx(off[beside].mean(), rel=0.02)
+
+
+class TestImages:
+    pytestmark = healthy
+
+    def test_the_map_shows_the_source_in_its_middle(self):
+        scan = find("Images", object="sun", nsamples=39 * 39)
+        with open_file("Images", scan) as hdus:
+            (hdu,) = hdus
+            pixels = hdu.data
+            assert pixels.dtype == ">i2"
+            assert pixels.shape == (39, 39)
+            assert 0 < (pixels == 0).mean() < 0.5
+            assert (pixels >= 0).all()
+            row, column = np.unravel_index(pixels.argmax(), pixels.shape)
+            assert (row, column) == (pytest.approx(19, abs=2), pytest.approx(19, abs=2))
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_the_strings_without_quotes_can_be_fixed_and_then_place_it_on_the_sky(self):
+        scan = find("Images", object="casa")
+        with open_file("Images", scan) as hdus:
+            header = hdus[0].header
+            with pytest.raises(fits.VerifyError):
+                header["CTYPE1"]
+            hdus[0].verify("fix")
+            assert header["CDELT1"] == pytest.approx(-0.40338)
+            middle = (header["NAXIS1"] - 1) / 2
+            ra, dec = WCS(header).wcs_pix2world(middle, middle, 0)
+        assert float(ra) == pytest.approx(scan["ra"] * 15)
+        assert float(dec) == pytest.approx(scan["dec"])

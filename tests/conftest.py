@@ -112,7 +112,3 @@ def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
 def client(harness: Harness, sandbox: Sandbox) -> Any:
     """A client of either kind that is logged in to the sandbox."""
     return harness.client(sandbox.url, user=sandbox.user, password=sandbox.password)
-
-
-    """An empty folder."""
-    return tmp_path

@@ -20,6 +20,7 @@ from .files import ScanType
 
 API_PREFIX = "/api/v1"
 _SIGNATURE = "HS256"
+_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))")
 
 
 class TokenAnswer(BaseModel):
@@ -260,7 +261,7 @@ def _file_response(file: File, request: Request) -> Response:
         "ETag": file.etag,
     }
     content, size, status = file.content, len(file.content), 200
-    asked = re.fullmatch(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", request.headers.get("range", ""))
+    asked = _RANGE.fullmatch(request.headers.get("range", ""))
     if asked and request.headers.get("if-range", file.etag) == file.etag:
         first, last, suffix = asked.groups()
         start = int(first) if first else max(size - int(suffix), 0)

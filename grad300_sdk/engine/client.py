@@ -9,7 +9,7 @@ import uuid
 import weakref
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, SupportsIndex, cast
 
 import httpx
 
@@ -341,7 +341,7 @@ def check_timeout(timeout: object) -> float:
 def check_whole(name: str, value: object, least: int) -> int:
     """Check a whole number that has a least value."""
     try:
-        number = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+        number = None if isinstance(value, bool) else operator.index(cast("SupportsIndex", value))
     except TypeError:
         number = None
     if number is None:

@@ -37,8 +37,7 @@ class Credentials(Protocol):
         The ``Authorization`` header, with a shell variable where the secret stands.
     """
 
-    @property
-    def shown(self) -> str: ...
+    shown: ClassVar[str]
 
     def authorize(self) -> Flow[httpx.Auth | None]:
         """Give what the next request is authorised with; the server may have to be asked."""

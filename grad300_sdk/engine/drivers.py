@@ -224,6 +224,7 @@ class BlockingDriver(_Driver):
         _renewed_after_fork.add(self)
 
     def renew(self) -> None:
+        """Begin with a free lock: a fork may have come while another thread held it."""
         self._lock = threading.Lock()
 
     def run(self, flow: Flow[T]) -> T:

@@ -162,8 +162,9 @@ def from_status(
     """
     status = response.status_code
     general = _CLASSES.get(status, ServerError if status >= 500 else APIError)
+    said = None if response.has_redirect_location else _message(body)
     error = classes.get(status, general)(
-        status, _message(response, body) or _status_line(response, body), response_body=body
+        status, said or _status_line(response, body), response_body=body
     )
     error.request, error.response = response.request, response
     error.add_note(f"{response.request.method} {response.request.url} answered {status}.")
@@ -177,7 +178,7 @@ def _status_line(response: httpx.Response, body: object) -> str:
     return f"{line}: {excerpt(str(body))}" if body else line
 
 
-def _message(response: httpx.Response, body: object) -> str | None:
+def _message(body: object) -> str | None:
     """Read what the server itself says of the error: FastAPI's ``detail``."""
     detail = body.get("detail") if isinstance(body, dict) else None
     if isinstance(detail, list):

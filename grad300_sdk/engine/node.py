@@ -214,11 +214,10 @@ class Call(Generic[P, F, R, X]):
     Calling `request`, `response` or `curl` takes, and checks, the arguments of the call itself.
     """
 
-    __slots__ = ("_endpoint", "node")
-
     def __init__(self, node: Node[Any], endpoint: _Endpoint[Any, Any]) -> None:
         self.node = node
         self._endpoint = endpoint
+        self.__doc__ = endpoint.__doc__
 
     @property
     def method(self) -> str:
@@ -278,10 +277,6 @@ class Call(Generic[P, F, R, X]):
     @property
     def __name__(self) -> str:
         return self._endpoint.name
-
-    @property
-    def __doc__(self) -> str | None:  # type: ignore[override]
-        return self._endpoint.__doc__
 
     @property
     def __signature__(self) -> inspect.Signature:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -55,7 +56,7 @@ class Session:
     timeout: float
     retries: int
     max_json_bytes: int
-    credentials: Credentials = Anonymous()
+    credentials: Credentials = field(default_factory=Anonymous)
 
     def __post_init__(self) -> None:
         self._origin = _origin(httpx.URL(self.base_url))
@@ -65,40 +66,34 @@ class Session:
         url = self.url(send)
         for _ in range(MAX_REDIRECTS + 1):
             response = yield from self._attempts(send, url)
+            if response.is_success:
+                return response
             if not (response.has_redirect_location and retry.changes_nothing(send.method)):
-                break
+                raise _api_error(response, send)
             url = _target(response)
-        else:
-            error = TransportError(
-                f"{send.method} {self.url(send)}: more than {MAX_REDIRECTS} redirects"
-            )
-            error.request, error.response = response.request, response
-            raise error
-        if not response.is_success:
-            raise _api_error(response, send)
-        return response
+        error = TransportError(
+            f"{send.method} {self.url(send)}: more than {MAX_REDIRECTS} redirects"
+        )
+        error.request = self.show(send)
+        raise error
 
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[httpx.Response]:
-        attempt = 0
-        while True:
+        for attempt in count():
             auth = None
             if not send.anonymous and self.is_own(url):
                 auth = yield from self.credentials.authorize()
-            response: httpx.Response | None = None
-            failure: TransportError | None = None
             try:
-                response = yield Exchange(send, self.build(send, url), auth)
-                wait = self._wait(send, attempt, response)
+                response: httpx.Response = yield Exchange(send, self.build(send, url), auth)
             except TransportError as error:
-                failure = error
                 wait = self._wait_after_failure(send, attempt, error)
-            if wait is None:
-                if response is not None:
+                if wait is None:
+                    raise
+            else:
+                wait = self._wait(send, attempt, response)
+                if wait is None:
                     return response
-                assert failure is not None
-                raise failure
             yield Sleep(wait)
-            attempt += 1
+        raise AssertionError("unreachable")
 
     def _wait(self, send: Send, attempt: int, response: httpx.Response) -> float | None:
         """Give the seconds after which to send again, or None to leave it at this response."""

@@ -40,8 +40,7 @@ class Tree:
     """
 
     def __init__(self, node: Node[Any], name: str, *, without: type[Node[Any]] = Node) -> None:
-        hidden = set(dir(without))
-        self._lines = list(_lines(type(node), name, node.template, hidden))
+        self._lines = list(_lines((type(node),), name, node.template, without))
 
     def __iter__(self) -> Iterator[TreeLine]:
         return iter(self._lines)
@@ -72,12 +71,12 @@ class Tree:
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
-def _lines(cls: type[Node[Any]], name: str, template: str, hidden: set[str]) -> Iterator[TreeLine]:
-    """Give the calls of a class of nodes, then those of the nodes below it."""
+def _lines(
+    classes: tuple[type[Node[Any]], ...], name: str, template: str, without: type[Node[Any]]
+) -> Iterator[TreeLine]:
+    """Give the calls of the last of these classes, then those of the nodes below it."""
     below: list[tuple[type[Node[Any]], str]] = []
-    for member, value in _members(cls):
-        if member in hidden:
-            continue
+    for member, value in _members(classes[-1], without):
         if isinstance(value, _Endpoint):
             parameters = ", ".join(_parameter(p) for p in _parameters(value))
             call = name if member == "__call__" else f"{name}.{member}"
@@ -86,18 +85,24 @@ def _lines(cls: type[Node[Any]], name: str, template: str, hidden: set[str]) -> 
         elif isinstance(value, property) and (child := _node_class(value.fget)):
             below.append((child, f"{name}.{member}"))
         elif member == "__getitem__" and (child := _node_class(value)):
-            key = list(inspect.signature(value).parameters)[1]
-            below.append((child, f"{name}[{key}]"))
+            below.append((child, f"{name}[{_key(value)}]"))
     for child, path in below:
-        yield from _lines(child, path, template + child._template.text, hidden)
+        if child not in classes:  # a tree that leads back to itself is shown once
+            text = template + child._template.text
+            yield from _lines((*classes, child), path, text, without)
 
 
-def _members(cls: type) -> Iterator[tuple[str, Any]]:
+def _members(cls: type, without: type) -> Iterator[tuple[str, Any]]:
     """Give the members of a class in the order in which they are written."""
     seen: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        seen.update(vars(base))
+        if base not in without.__mro__:
+            seen.update(vars(base))
     return iter(seen.items())
+
+
+def _key(getitem: Any) -> str:
+    return list(inspect.signature(getitem).parameters)[1]
 
 
 def _parameters(endpoint: _Endpoint[Any, Any]) -> list[inspect.Parameter]:
@@ -112,6 +117,5 @@ def _parameter(parameter: inspect.Parameter) -> str:
 def _node_class(function: Any) -> type[Node[Any]] | None:
     """Give the class of nodes that a property or ``__getitem__`` says it returns."""
     annotation = get_type_hints(function).get("return")
-    cls = get_origin(annotation) or annotation
-    is_child = inspect.isclass(cls) and issubclass(cls, Node)
-    return cls if is_child else None
+    cls: Any = get_origin(annotation) or annotation
+    return cls if inspect.isclass(cls) and issubclass(cls, Node) else None

@@ -1,0 +1,66 @@
+"""The types of every call on both clients; mypy and pyright check this file, nothing runs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, assert_type
+
+import httpx
+
+from grad300_sdk import AsyncClient, Client, ScanType
+from grad300_sdk.engine import Awaiting, Blocking, Resource
+from grad300_sdk.resources.files import ScanFile
+from grad300_sdk.resources.scans import Scan, ScanCollection
+
+Row = dict[str, Any]
+
+
+def blocking(client: Client) -> None:
+    assert_type(client.base_api_url, str)
+    assert_type(client.request("GET", "/users/me"), httpx.Response)
+    assert_type(client.login("me@example.org", "password"), str)
+    assert_type(client.login.access_token("me@example.org", "password"), dict[str, Any])
+    assert_type(client.login.test_token(), dict[str, Any])
+    assert_type(client.scans["TPI"], ScanCollection[Blocking])
+    assert_type(client.scans[ScanType("image")], ScanCollection[Blocking])
+    assert_type(client.scans["TPI"].get(limit=3, source="sun"), list[Row])
+    assert_type(client.scans["TPI"].search(max_results=3), Iterator[Row])
+    assert_type(client.scans.search(date_from="2025-02-04"), Iterator[Row])
+    assert_type(client.scans["OnOff"][42], Scan[Blocking])
+    assert_type(client.scans["OnOff"][42].get(), Row)
+    assert_type(client.scans["OnOff"][42].file, ScanFile[Blocking])
+    assert_type(client.scans["OnOff"][42].file.get(), bytes)
+    assert_type(client.openapi.get(), dict[str, Any])
+    assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Blocking])
+    assert_type(client.scans["TPI"].get.method, str)
+    assert_type(client.scans["TPI"].get.path, str)
+    assert_type(client.scans["TPI"].get.request(limit=3), httpx.Request)
+    assert_type(client.scans["TPI"].get.response(limit=3), httpx.Response)
+    assert_type(client.scans["TPI"].search.response(page_size=3), httpx.Response)
+    assert_type(client.scans["TPI"].get.curl(limit=3), str)
+    with client as entered:
+        assert_type(entered, Client)
+    assert_type(client.close(), None)
+
+
+async def awaiting(client: AsyncClient) -> None:
+    assert_type(client.base_api_url, str)
+    assert_type(await client.request("GET", "/users/me"), httpx.Response)
+    assert_type(await client.login("me@example.org", "password"), str)
+    assert_type(await client.login.access_token("me@example.org", "password"), dict[str, Any])
+    assert_type(await client.login.test_token(), dict[str, Any])
+    assert_type(client.scans["TPI"], ScanCollection[Awaiting])
+    assert_type(await client.scans["TPI"].get(limit=3, source="sun"), list[Row])
+    assert_type(client.scans["TPI"].search(max_results=3), AsyncIterator[Row])
+    assert_type(client.scans.search(date_from="2025-02-04"), AsyncIterator[Row])
+    assert_type(client.scans["OnOff"][42], Scan[Awaiting])
+    assert_type(await client.scans["OnOff"][42].get(), Row)
+    assert_type(await client.scans["OnOff"][42].file.get(), bytes)
+    assert_type(await client.openapi.get(), dict[str, Any])
+    assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Awaiting])
+    assert_type(client.scans["TPI"].get.request(limit=3), httpx.Request)
+    assert_type(await client.scans["TPI"].get.response(limit=3), httpx.Response)
+    assert_type(client.scans["TPI"].get.curl(limit=3), str)
+    async with client as entered:
+        assert_type(entered, AsyncClient)
+    assert_type(await client.aclose(), None)

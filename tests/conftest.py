@@ -95,6 +95,14 @@ class Harness:
 
         return list(self._portal.call(collect))
 
+    def next(self, items: Any) -> Any:
+        """Give the next of an iterator's items."""
+        return next(items) if isinstance(items, Iterator) else self.run(anext(items))
+
+    def stop(self, items: Any) -> None:
+        """Stop iterating early."""
+        self.run(items.close() if isinstance(items, Iterator) else items.aclose())
+
     def close(self) -> None:
         """Close the clients, then the event loop."""
         self._stack.close()

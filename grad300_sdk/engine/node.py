@@ -246,6 +246,7 @@ class Call(Generic[P, F, R, X]):
         return flow
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Send the request, or the requests, and give what comes of it."""
         flow: Any = self.flow(*args, **kwargs)
         driver = self.client.driver
         result: R = driver.iterate(flow) if self._endpoint.gives_items else driver.run(flow)

@@ -24,6 +24,7 @@ from grad300_sdk.engine.template import SAFE, check_path, encode_query
 __all__ = ["SECRET_HEADERS", "Session", "bare", "shown", "without_secrets"]
 
 MAX_REDIRECTS = 5
+_jitter = random.SystemRandom().random
 # Headers that are left out of what a user is shown of a request.
 SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie")
 
@@ -105,7 +106,7 @@ class Session:
             or (asked or 0.0) > retry.LONGEST_WAIT
         ):
             return None
-        return asked if asked is not None else retry.backoff(attempt, random.random())
+        return asked if asked is not None else retry.backoff(attempt, _jitter())
 
     def _wait_after_failure(self, send: Send, attempt: int, error: TransportError) -> float | None:
         again = error.transient and (
@@ -113,7 +114,7 @@ class Session:
             or (send.anonymous and error.unsent)  # a log-in that never arrived
         )
         return (
-            retry.backoff(attempt, random.random()) if again and attempt < self.retries else None
+            retry.backoff(attempt, _jitter()) if again and attempt < self.retries else None
         )
 
     def url(self, send: Send) -> httpx.URL:

@@ -1,0 +1,178 @@
+"""What a client is made of: arguments, defaults, configuration, copies."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import grad300_sdk
+from grad300_sdk import AsyncClient, Client, conf
+from grad300_sdk.sandbox import Sandbox
+from tests.conftest import Harness
+
+
+@pytest.mark.parametrize(
+    ("base_url", "api_prefix", "expected"),
+    [
+        (None, None, "https://grad300.lam.fr/api/v1"),
+        ("https://grad300.lam.fr/", None, "https://grad300.lam.fr/api/v1"),
+        ("https://grad300.lam.fr/api/v1", None, "https://grad300.lam.fr/api/v1"),
+        ("https://grad300.lam.fr/api/v1/", None, "https://grad300.lam.fr/api/v1"),
+        ("  http://localhost:8000 ", None, "http://localhost:8000/api/v1"),
+        ("http://localhost/proxy", "api/v2/", "http://localhost/proxy/api/v2"),
+        ("http://localhost", "", "http://localhost"),
+        ("http://localhost", "/", "http://localhost"),
+        ("http://localhost/myapi/v1", None, "http://localhost/myapi/v1/api/v1"),
+        ("http://[::1]:8000", None, "http://[::1]:8000/api/v1"),
+        ("HTTPS://Grad300.LAM.fr", None, "https://grad300.lam.fr/api/v1"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_base_api_url(
+    kind: Any, base_url: str | None, api_prefix: str | None, expected: str
+) -> None:
+    assert kind(base_url, api_prefix=api_prefix).base_api_url == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"base_url": "grad300.lam.fr"}, ValueError, "an http or https URL is needed"),
+        ({"base_url": ""}, ValueError, "an http or https URL is needed"),
+        ({"base_url": "ftp://archive"}, ValueError, "an http or https URL is needed"),
+        ({"base_url": "http://"}, ValueError, "an http or https URL is needed"),
+        ({"base_url": "http://archive:port"}, ValueError, "base_url is no URL"),
+        ({"base_url": "http://archive?x=1"}, ValueError, "no query"),
+        ({"base_url": "http://archive/#x"}, ValueError, "no query and no fragment"),
+        ({"base_url": 3}, TypeError, "base_url must be a str, not int"),
+        ({"api_prefix": "/api?x"}, ValueError, "api_prefix is '/api\\?x'"),
+        ({"api_prefix": 1}, TypeError, "api_prefix must be a str"),
+        ({"timeout": 0}, ValueError, "timeout is 0"),
+        ({"timeout": -1.0}, ValueError, "timeout is -1.0"),
+        ({"timeout": float("nan")}, ValueError, "timeout is nan"),
+        ({"timeout": float("inf")}, ValueError, "timeout is inf"),
+        ({"timeout": "30"}, TypeError, "timeout must be a number of seconds, not '30'"),
+        ({"timeout": True}, TypeError, "timeout must be a number"),
+        ({"retries": -1}, ValueError, "retries is -1"),
+        ({"retries": 1.5}, TypeError, "retries must be a whole number, not 1.5"),
+        ({"max_connections": 0}, ValueError, "max_connections is 0"),
+        ({"max_connections": "8"}, TypeError, "max_connections must be a whole number"),
+        ({"token": ""}, ValueError, "the token is empty"),
+        ({"token": 3}, TypeError, "a token must be a str, not int"),
+        ({"user": "me"}, ValueError, "must be provided together"),
+        ({"password": "secret"}, ValueError, "must be provided together"),
+        ({"token": "x", "user": "me", "password": "secret"}, ValueError, "Use either 'token'"),
+        ({"force_noauth": True, "fail_if_noauth": True}, ValueError, "contradict"),
+        ({"fail_if_noauth": True}, ValueError, "there are no credentials"),
+        ({"tokn": "x"}, TypeError, "tokn"),
+        ({"transport": object()}, TypeError, "transport is <object"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_wrong_arguments(
+    kind: Any, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        kind(**arguments)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_in_the_url_is_refused_and_not_shown() -> None:
+    with pytest.raises(ValueError, match="user name or password") as caught:
+        Client("https://me:secret@archive")
+    assert "secret" not in str(caught.value)
+
+
+def test_both_clients_take_the_same_arguments() -> None:
+    assert inspect.signature(Client) == inspect.signature(AsyncClient)
+    with pytest.raises(TypeError, match="AsyncBaseTransport"):
+        AsyncClient(transport=httpx.HTTPTransport())
+
+
+def test_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    with conf.set_temp("base_url", "http://other"), conf.set_temp("timeout", 7.0):
+        client = Client()
+        assert client.base_api_url == "http://other/api/v1"
+        assert client.login.test_token.request().extensions["timeout"]["read"] == 7.0
+        assert Client("http://given", timeout=2).base_api_url == "http://given/api/v1"
+    assert client.base_api_url == "http://other/api/v1"
+    assert Client().base_api_url == "https://grad300.lam.fr/api/v1"
+    assert type(conf) is grad300_sdk.Conf
+
+
+def test_user_agent(harness: Harness, sandbox: Sandbox) -> None:
+    expected = f"grad300_sdk/{grad300_sdk.__version__}"
+    client = harness.client(sandbox.url, headers={"X-Course": "radio"})
+    response = harness.run(client.request("get", "utils/health-check/"))
+    assert response.request.headers["User-Agent"] == expected
+    assert response.request.headers["X-Course"] == "radio"
+
+
+def test_request_and_get_json(harness: Harness, client: Any) -> None:
+    assert harness.run(client.get_json("/utils/health-check/")) is True
+    page = harness.run(client.get_json("/scans/TPI/", params={"limit": 2, "offset": 0}))
+    assert [row["id"] for row in page] == [1, 2]
+    assert harness.run(client.resource("/users/{who}", who="me").get())["is_active"] is True
+    with pytest.raises(grad300_sdk.NotFoundError, match="Not Found"):
+        harness.run(client.request("GET", "/nowhere"))
+    with pytest.raises(grad300_sdk.ValidationError, match=r"query\.limit: .*greater"):
+        harness.run(client.get_json("/scans/TPI/", params={"limit": -1}))
+    with pytest.raises(grad300_sdk.Grad300APIError, match="redirect to .*/scans/TPI/"):
+        harness.run(client.request("POST", "/scans/TPI"))
+    assert harness.run(client.request("GET", "/scans/TPI")).status_code == 200
+
+
+def test_a_closed_client_says_so(harness: Harness, sandbox: Sandbox) -> None:
+    client = harness.client(sandbox.url)
+    harness.run(client.get_json("/utils/health-check/"))
+    harness.run((client.close if harness.mode == "blocking" else client.aclose)())
+    with pytest.raises(RuntimeError, match="this client is closed"):
+        harness.run(client.get_json("/utils/health-check/"))
+
+
+def test_clients_travel_with_the_credentials_that_were_given(
+    harness: Harness, sandbox: Sandbox
+) -> None:
+    client = harness.client(sandbox.url, user=sandbox.user, password=sandbox.password)
+    copy = pickle.loads(pickle.dumps(client))
+    assert copy.base_api_url == client.base_api_url
+    assert harness.run(copy.login.test_token())["email"] == sandbox.user
+    node = pickle.loads(pickle.dumps(client.scans["TPI"][1]))
+    assert node == client.scans["TPI"][1]
+    assert harness.run(node.get())["id"] == 1
+    harness.run((copy.close if harness.mode == "blocking" else copy.aclose)())
+    assert harness.run(client.login.test_token())["email"] == sandbox.user
+
+
+def test_reprs_fit_a_line_and_show_no_secret(client: Any, sandbox: Sandbox) -> None:
+    for thing in (client, client.scans, client.scans["TPI"][42], client.scans["TPI"][42].get):
+        assert len(repr(thing)) < 80
+        assert sandbox.password not in repr(thing) + repr(vars(thing))
+
+
+def test_the_tree_of_a_client(client: Any) -> None:
+    lines = {line.call: (line.method, line.template) for line in client.tree()}
+    assert lines["client.scans[scan_type][scan_id].file.get()"] == (
+        "GET",
+        "/scans/{scan_type}/{scan_id}/download",
+    )
+    assert lines["client.login(email, password)"] == ("POST", "/login/access-token")
+    assert all(line.summary.endswith(".") for line in client.tree())
+    assert str(client.tree()).count("\n") == len(lines) - 1
+
+
+def test_configuration_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    (tmp_path / "astropy").mkdir()
+    (tmp_path / "astropy" / "grad300_sdk.cfg").write_text('base_url = "http://from-the-file"\n')
+    code = "from grad300_sdk import Client; print(Client().base_api_url)"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert output.stdout == "http://from-the-file/api/v1\n", output.stderr

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 import ssl
-import uuid
 import weakref
 from collections.abc import Mapping
 from types import TracebackType
@@ -93,7 +93,7 @@ class Root(Node[M]):
             proxy=proxy,
             transport=transport,
         )
-        self._start(uuid.uuid4().hex, session, wiring)
+        self._start(os.urandom(16).hex(), session, wiring)
 
     def _start(self, name: str, session: Session, wiring: Wiring) -> None:
         connections = _shared.get(name)

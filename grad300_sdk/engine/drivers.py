@@ -12,7 +12,6 @@ import threading
 import time
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -311,11 +310,12 @@ class BlockingDriver(_Driver):
                 except BaseException as error:
                     failures.append(error)
 
-        helpers = effect.limit - 1
-        with ThreadPoolExecutor(max(helpers, 1), "grad300_sdk") as threads:
-            for _ in range(helpers):
-                threads.submit(work)
-            work()
+        helpers = [threading.Thread(target=work) for _ in range(effect.limit - 1)]
+        for helper in helpers:
+            helper.start()
+        work()
+        for helper in helpers:
+            helper.join()
         return _in_order(results, failures)
 
 

@@ -113,25 +113,32 @@ class Session:
             retry.changes_nothing(send.method)
             or (send.anonymous and error.unsent)  # a log-in that never arrived
         )
-        return (
-            retry.backoff(attempt, _jitter()) if again and attempt < self.retries else None
-        )
+        return retry.backoff(attempt, _jitter()) if again and attempt < self.retries else None
 
     def url(self, send: Send) -> httpx.URL:
         """Give the whole URL of a request, with its query."""
         path = send.path
+        if not isinstance(path, str):
+            raise TypeError(f"path must be a str, not {type(path).__name__}")
         if "#" in path:
             raise ValueError(f"path {path!r}: what follows a '#' is never sent; write '%23'")
         check_path(path)
-        if path.startswith(("http://", "https://", "//")):
-            url = httpx.URL(self.base_url).join(path)
-        else:
-            slash = "" if path.startswith("/") or not path else "/"
-            url = httpx.URL(f"{self.base_url}{slash}{quote(path, safe=SAFE)}")
+        is_absolute = path.startswith(("http://", "https://", "//"))
+        text = quote(path, safe=f"{SAFE}[]" if is_absolute else SAFE)
+        query = encode_query(send.params or {})
+        if query:
+            text = f"{text}{'&' if '?' in text else '?'}{query}"
+        try:
+            if is_absolute:
+                url = httpx.URL(self.base_url).join(text)
+            else:
+                slash = "" if path.startswith(("/", "?")) or not path else "/"
+                url = httpx.URL(f"{self.base_url}{slash}{text}")
+        except httpx.InvalidURL as error:
+            raise ValueError(f"path {path!r} makes no URL: {error}") from None
         if url.userinfo:
             raise ValueError("the URL holds a user name or password; give them to the client")
-        query = encode_query(send.params or {}).encode()
-        return url.copy_with(query=b"&".join(filter(None, (url.query, query)))) if query else url
+        return url
 
     def is_own(self, url: httpx.URL) -> bool:
         """Say whether a URL is of the server's own origin, which alone gets credentials."""
@@ -144,11 +151,14 @@ class Session:
     def build(self, send: Send, url: httpx.URL | None = None) -> httpx.Request:
         """Make the httpx request, without credentials."""
         url = self.url(send) if url is None else url
-        headers = httpx.Headers(self.headers if self.is_own(url) else None)
-        headers.setdefault("User-Agent", self.user_agent)
-        headers.setdefault("Accept", "application/json" if send.expects_json else "*/*")
-        headers["Accept-Encoding"] = "gzip, deflate" if send.expects_json else "identity"
-        headers.update(send.headers)
+        headers = {
+            "User-Agent": self.user_agent,
+            "Accept": "application/json" if send.expects_json else "*/*",
+            "Accept-Encoding": "gzip, deflate" if send.expects_json else "identity",
+        }
+        for more in (self.headers if self.is_own(url) else None, send.headers):
+            if more:
+                headers = dict(httpx.Headers({**httpx.Headers(headers), **httpx.Headers(more)}))
         wait = send.timeout or self.timeout
         return httpx.Request(
             send.method,
@@ -166,7 +176,8 @@ def shown(exchange: Exchange) -> httpx.Request:
     """Give the request of an exchange as a user may see it: without credentials and secrets."""
     request, send = exchange.request, exchange.send
     for name in SECRET_HEADERS:
-        request.headers.pop(name, None)
+        if name in request.headers:
+            del request.headers[name]
     if not send.secrets:
         return request
     return httpx.Request(request.method, request.url, data=without_secrets(send).data)

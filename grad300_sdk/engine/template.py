@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, urlencode
 
 from uritemplate import URITemplate
 
@@ -22,6 +21,8 @@ __all__ = ["SAFE", "Template", "check_path", "compiled", "encode_query", "neares
 SAFE = "%/?:@!$&'()*+,;=-._~"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUERY_OPERATORS = ("?", "&")
+# A segment of one or two dots, percent-encoded or not.
+_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 
 class Template:
@@ -55,6 +56,7 @@ class Template:
         for name in self.names:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"template {text!r}: {name!r} is no name for a variable")
+        self._literal = quote(literal, safe=SAFE)
         self._optional = {
             name
             for variable in self._uri.variables
@@ -82,6 +84,8 @@ class Template:
         ValueError
             If a value is empty, ``.`` or ``..``, or has a lone surrogate in it.
         """
+        if not self.names and not values:
+            return self._literal
         for name in values.keys() - set(self.names):
             raise TypeError(
                 f"template {self.text!r} has no variable {name!r}{nearest(name, self.names)}"
@@ -119,7 +123,7 @@ def _check_segment(name: str, value: str | list[str]) -> None:
 
 def check_path(path: str) -> None:
     """Refuse a path with a segment ``.`` or ``..``, which would be resolved to another path."""
-    if any(unquote(segment) in (".", "..") for segment in path.partition("?")[0].split("/")):
+    if _DOTS.search(path.partition("?")[0]):
         raise ValueError(
             f"the path {path!r} has a segment '.' or '..': give the path of the resource itself"
         )
@@ -156,5 +160,7 @@ def _text(value: object, name: str) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Say which of `names` is meant by a misspelt one, where one is near."""
+    from difflib import get_close_matches  # only a mistake needs it
+
     found = get_close_matches(name, list(names), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""

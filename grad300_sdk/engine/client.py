@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Self, SupportsIndex, cast
 
 import httpx
 
+from grad300_sdk.engine.connections import Wiring
 from grad300_sdk.engine.credentials import Anonymous, Credentials, Token
-from grad300_sdk.engine.drivers import AwaitingDriver, BlockingDriver, Wiring
+from grad300_sdk.engine.drivers import AwaitingDriver, BlockingDriver
 from grad300_sdk.engine.flow import Flow, Send
 from grad300_sdk.engine.node import Awaiting, Blocking, M, Node, Sender, endpoint
 from grad300_sdk.engine.resource import Resource

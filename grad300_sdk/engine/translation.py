@@ -1,0 +1,133 @@
+"""httpx's errors as the engine's, and its bodies as the engine reads them."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from grad300_sdk.engine.body import Body
+from grad300_sdk.engine.errors import DecodeError, Error, RequestTimeoutError, TransportError
+from grad300_sdk.engine.flow import Exchange
+from grad300_sdk.engine.session import Session, shown
+
+__all__ = ["decoded", "translated"]
+
+# Errors of httpx's that are no `httpx.HTTPError`.
+_OTHERS = (httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
+# Of the errors of httpx, those after which the same request may succeed, and those that came
+# before anything was sent.
+_TRANSIENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.ReadError,
+    httpx.ReadTimeout,
+    httpx.RemoteProtocolError,
+    httpx.WriteError,
+    httpx.WriteTimeout,
+)
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
+
+
+@contextmanager
+def translated(exchange: Exchange) -> Iterator[None]:
+    """Raise the engine's errors in place of httpx's, without the request's credentials."""
+    try:
+        yield
+    except DecodeError as error:
+        error.request, error.response = shown(exchange), None
+        raise
+    except TransportError as error:
+        error.request = shown(exchange)
+        raise
+    except (httpx.HTTPError, *_OTHERS) as error:
+        raise _translate(error, exchange) from _harmless(error, exchange)
+
+
+def _translate(error: Exception, exchange: Exchange) -> Error:
+    request = shown(exchange)
+    what = str(error) or type(error).__name__
+    new: Error
+    if isinstance(error, httpx.TimeoutException):
+        new = RequestTimeoutError(f"{request.method} {request.url}: timed out ({what})")
+    elif isinstance(error, httpx.DecodingError):
+        new = DecodeError(f"{request.method} {request.url}: {what}")
+    elif isinstance(error, httpx.LocalProtocolError):  # its text may show a header's value
+        new = TransportError(f"{request.method} {request.url}: this request is no valid HTTP")
+    else:
+        new = TransportError(f"{request.method} {request.url}: {what}")
+    new.request = request
+    if isinstance(new, TransportError):
+        new.transient = isinstance(error, _TRANSIENT) and not _is_refused_certificate(error)
+        new.unsent = isinstance(error, _UNSENT)
+    return new
+
+
+def _is_refused_certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _harmless(error: Exception, exchange: Exchange) -> Exception | None:
+    if isinstance(error, httpx.LocalProtocolError):
+        return None
+    if isinstance(error, httpx.RequestError):
+        error.request = shown(exchange)
+    return error
+
+
+class _Guarded(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A response's stream, judged and decompressed by a `Body` on its way."""
+
+    def __init__(self, stream: Any, body: Body) -> None:
+        self._stream = stream
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            yield from self._body.feed(piece, time.monotonic())
+            if self._body.enough:
+                return
+        self._body.finish()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._stream:
+            for part in self._body.feed(piece, time.monotonic()):
+                yield part
+            if self._body.enough:
+                return
+        self._body.finish()
+
+    def close(self) -> None:
+        self._stream.close()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+@contextmanager
+def decoded(response: httpx.Response, exchange: Exchange, session: Session) -> Iterator[_Guarded]:
+    """Have a response read through a `Body`, in place of httpx's unbounded decompression."""
+    limit = session.max_json_bytes if exchange.send.expects_json else None
+    body = Body(response, limit, exchange.send.timeout or session.timeout)
+    guarded = _Guarded(response.stream, body)
+    if response.is_closed:  # a transport of the caller's handed it over whole
+        body.check_size(len(response.content))
+        yield guarded
+        return
+    headers = response.headers
+    response.stream = guarded
+    response.headers = httpx.Headers(
+        [(name, value) for name, value in headers.multi_items() if name != "content-encoding"]
+    )
+    try:
+        yield guarded
+    finally:
+        response.headers = headers

@@ -27,6 +27,7 @@ __all__ = [
     "Sink",
     "Sleep",
     "Together",
+    "collect",
     "first_response",
 ]
 
@@ -133,6 +134,24 @@ class Items(Generic[T_co]):
 Effect: TypeAlias = Send | Exchange | Sleep | Together | Exclusive
 Flow: TypeAlias = Generator[Effect, Any, T]
 ItemsFlow: TypeAlias = Generator[Effect | Items[T], Any, None]
+
+
+def collect(flow: ItemsFlow[T]) -> Flow[list[T]]:
+    """Run a flow of items to its end and give all of them."""
+    items: list[T] = []
+    answer = None
+    try:
+        while True:
+            effect = flow.send(answer)
+            answer = None
+            if isinstance(effect, Items):
+                items.extend(effect.items)
+            else:
+                answer = yield effect
+    except StopIteration:
+        return items
+    finally:
+        flow.close()
 
 
 def first_response(flow: Generator[Any, Any, Any]) -> Flow[httpx.Response]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -83,12 +83,17 @@ class Walk:
     truncated: bool = False
 
     def __post_init__(self) -> None:
-        self._seen: set[int | str] = set()
+        self._seen: set[int | str | None] = {None}
         self._offset = 0
         self._largest = 0
+        self._ended = False
 
-    def flow(self, session: Session) -> ItemsFlow[Row]:
-        """Yield the wanted rows, and before that whatever it takes to get them."""
+    def flow(self, session: Session, *, eager: bool = False) -> ItemsFlow[Row]:
+        """Yield the wanted rows, and before that whatever it takes to get them.
+
+        An eager walk fetches as many pages at once as it may; another one fetches one, two,
+        four, eight, so that little is fetched in vain where its reader stops early.
+        """
         pages = [(yield from self.fetch(0))]
         known = _full_pages.get(session, 0)
         is_full = len(pages[0]) >= self.search.page_size
@@ -105,15 +110,27 @@ class Walk:
                 yield Items(self._take(page))
                 if is_short or not page or self.truncated or self._missing() == 0:
                     return
-            width = min(width, self.ahead, self._missing())
-            offsets = range(self._offset, self._offset + width * self._largest, self._largest)
-            pages = yield Together([self.fetch(offset) for offset in offsets], self.ahead)
-            width *= 2
+            count = self._missing() if eager and width > 1 else min(width, self._missing())
+            pages = yield Together(self._pages(count), self.ahead)
+            width = min(2 * width, self.ahead)
+
+    def _pages(self, count: float) -> Iterator[Flow[list[Row]]]:
+        """Give the flows that fetch the next pages, while there may be more of them."""
+        offset, end = self._offset, self._offset + count * self._largest
+        while offset < end and not self._ended:
+            yield self._page(offset)
+            offset += self._largest
+
+    def _page(self, offset: int) -> Flow[list[Row]]:
+        page = yield from self.fetch(offset)
+        if len(page) < self._largest or not any(map(self._is_new, page)):
+            self._ended = True
+        return page
 
     def _take(self, page: list[Row]) -> list[Row]:
         """Give the wanted rows of the next page, each once."""
         before = len(self._seen)
-        rows = [row for row in page if self._is_new(row) and self.search.filters.match(row)]
+        rows = [row for row in page if self._is_seen_first(row) and self.search.filters.match(row)]
         if page and self._offset and len(self._seen) == before:
             self.truncated = True
             warnings.warn(
@@ -131,16 +148,23 @@ class Walk:
         return [{**row, **self.label} for row in rows] if self.label else rows
 
     def _is_new(self, row: Any) -> bool:
-        identity = row.get("id") if isinstance(row, dict) else None
-        if not isinstance(identity, int | str):
-            return True  # a bad row is no reason to lose it
-        if identity in self._seen:
+        return _identity(row) not in self._seen
+
+    def _is_seen_first(self, row: Any) -> bool:
+        identity = _identity(row)
+        if identity is not None and identity in self._seen:
             return False
         self._seen.add(identity)
         return True
 
-    def _missing(self) -> int:
+    def _missing(self) -> float:
         """Give the pages that are needed at least, if each were full of wanted rows."""
         if self.search.max_results is None:
-            return self.ahead
+            return math.inf
         return math.ceil((self.search.max_results - self.found) / max(self._largest, 1))
+
+
+def _identity(row: Any) -> int | str | None:
+    """Give a row's id; a bad row has none, which is no reason to lose it."""
+    identity = row.get("id") if isinstance(row, dict) else None
+    return identity if isinstance(identity, int | str) else None

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
         TransportError,
         ValidationError,
     )
-    from grad300_sdk.records import ScanType
+    from grad300_sdk.flat import Grad300, Grad300Client
+    from grad300_sdk.records import ScanRecord, ScanType
 
 __version__ = "0.1.0"
 
@@ -39,12 +40,15 @@ __all__ = [
     "Conf",
     "DecodeError",
     "DownloadError",
+    "Grad300",
     "Grad300APIError",
+    "Grad300Client",
     "Grad300Error",
     "Grad300Warning",
     "NotFoundError",
     "RateLimitError",
     "RequestTimeoutError",
+    "ScanRecord",
     "ScanType",
     "ServerError",
     "TransportError",
@@ -58,6 +62,9 @@ _HOMES = {
     "AsyncClient": "client",
     "Client": "client",
     "Conf": "configuration",
+    "Grad300": "flat",
+    "Grad300Client": "flat",
+    "ScanRecord": "records",
     "ScanType": "records",
     "conf": "configuration",
 }
@@ -65,7 +72,7 @@ _HOMES = {
 if not TYPE_CHECKING:  # a type checker must still see a misspelt name
 
     def __getattr__(name: str) -> Any:
-        """Load a public name when it is first used: importing the package costs next to nothing."""
+        """Load a public name when it is first used: importing the package costs almost nothing."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         home = import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")

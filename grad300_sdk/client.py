@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from grad300_sdk import __version__
 from grad300_sdk.engine import Awaiting, AwaitingClient, Blocking, BlockingClient, M, Root
@@ -24,6 +24,8 @@ __all__ = ["AsyncClient", "Client"]
 
 class Archive(Root[M]):
     """The tree of the archive's API."""
+
+    _logs_in_at_once: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -57,6 +59,8 @@ class Archive(Root[M]):
             proxy=proxy,
             transport=transport,
         )
+        if self._logs_in_at_once:
+            self.driver.run(self.session.credentials.authorize())
 
     @property
     def login(self) -> Login[M]:

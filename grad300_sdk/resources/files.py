@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from grad300_sdk.engine import Flow, M, Node, Sender, endpoint
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
+from grad300_sdk.engine.errors import DecodeError, RequestTimeoutError, TransportError
+from grad300_sdk.saving import Download, Progress
+
+if TYPE_CHECKING:
+    import httpx
+    from astropy.io.fits import HDUList
+    from astropy.table import Table
+
+    from grad300_sdk.resources.scans import Scan
 
 __all__ = ["ScanFile"]
+
+T = TypeVar("T")
 
 
 class ScanFile(Node[M], template="{+parent}/download"):
@@ -29,9 +45,211 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Examples
         --------
         >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
-        ...     for scan in client.scans["TPI"].search(max_results=1):
-        ...         content = client.scans["TPI"][scan["id"]].file.get()
-        ...         print(content[:9], len(content) == scan["size"])
+        ...     content = client.scans["TPI"][1].file.get()
+        ...     print(content[:9], len(content) == client.scans["TPI"][1].get()["size"])
         b'SIMPLE  =' True
         """
         return (yield from send.content())
+
+    @endpoint("GET")
+    def open(self, send: Sender) -> Flow[Table | HDUList]:
+        """Get the file and read it: a TPI as a table, any other as FITS.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``.
+
+        Returns
+        -------
+        astropy.table.Table or astropy.io.fits.HDUList
+            What `table`, or `fits`, gives.
+
+        Raises
+        ------
+        DecodeError
+            If what came can't be read.
+
+        Warns
+        -----
+        Grad300Warning
+            If the file is broken, and not all of it could be read.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     print(client.scans["TPI"][1].file.open()["JD", "LEFT_POL"].colnames)
+        ...     print(type(client.scans["Images"][1].file.open()).__name__)
+        ['JD', 'LEFT_POL']
+        HDUList
+        """
+        from grad300_sdk.fits import open_file
+
+        scan_type = cast("Scan[M]", self.parent).scan_type
+        response = yield from send.response()
+        return _read(response, lambda content: open_file(content, scan_type))
+
+    @endpoint("GET")
+    def table(self, send: Sender) -> Flow[Table]:
+        """Get the file and read its table, whichever HDU that is.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``.
+
+        Returns
+        -------
+        astropy.table.Table
+            The table, with astropy's units and the header in its ``meta``.
+
+        Raises
+        ------
+        DecodeError
+            If what came can't be read, or has no table, as an image has none.
+
+        Warns
+        -----
+        Grad300Warning
+            If the file is broken, and not all of it could be read.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     spectrum = client.scans["Spectrum"][1].file.table()
+        ...     print(spectrum["LEFT_POL"].shape[1], spectrum["Azimuth"].unit)
+        1024 deg
+        """
+        from grad300_sdk.fits import read_table
+
+        return _read((yield from send.response()), read_table)
+
+    @endpoint("GET")
+    def fits(self, send: Sender) -> Flow[HDUList]:
+        """Get the file and read it as FITS.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``.
+
+        Returns
+        -------
+        astropy.io.fits.HDUList
+            The file, its cards repaired, all of it in memory.
+
+        Raises
+        ------
+        DecodeError
+            If what came can't be read.
+
+        Warns
+        -----
+        Grad300Warning
+            If the file is broken, and not all of it could be read.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     image = client.scans["Images"][1].file.fits()
+        ...     print(image[0].header["CTYPE1"], image[0].data.ndim)
+        RA 2
+        """
+        from grad300_sdk.fits import read_fits
+
+        return _read((yield from send.response()), read_fits)
+
+    @iterator("GET")
+    def stream(self, send: Sender) -> ItemsFlow[bytes]:
+        """Iterate over the bytes of the file, in the pieces in which they come.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``. The connection is in use until the
+        iteration ends, or its iterator is closed.
+
+        Yields
+        ------
+        bytes
+            The next piece.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such scan.
+        TransportError
+            If the body is cut.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     pieces = list(client.scans["TPI"][1].file.stream())
+        ...     b"".join(pieces) == client.scans["TPI"][1].file.get()
+        True
+        """
+        yield send.chunks()
+
+    @endpoint("GET")
+    def save(
+        self,
+        send: Sender,
+        destination_dir: str | os.PathLike[str],
+        *,
+        file_name: str | None = None,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> Flow[Path]:
+        """Save the file in a folder, as the server sends it.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``. The body goes into a hidden file,
+        which is moved into place once it is whole: there never is half a file of that name.
+
+        Parameters
+        ----------
+        destination_dir : str or Path
+            The folder; it is made if it is missing.
+        file_name : str, optional
+            The name of the file; if not given, what the server calls it, or else
+            ``{scan_type}_{scan_id}.fits``.
+        overwrite : bool
+            Whether a file of that name is replaced.
+        progress : callable, optional
+            Called with the bytes that have come, and those that there are, or None where the
+            server does not say.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        FileExistsError
+            If there is a file of that name, and `overwrite` is not set.
+        DownloadError
+            If the body is cut, or is no FITS file.
+        OSError
+            If the file can't be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with (
+        ...     tempfile.TemporaryDirectory() as folder,
+        ...     Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client,
+        ... ):
+        ...     path = client.scans["TPI"][1].file.save(folder)
+        ...     print(path.name)
+        20250130-093000_TPI-PROJ01-SUN_01#_01#.fits
+        """
+        scan = cast("Scan[M]", self.parent)
+        fallback = f"{scan.scan_type.value}_{scan.scan_id}.fits"
+        download = Download(
+            destination_dir, file_name, fallback, overwrite=overwrite, progress=progress
+        )
+        try:
+            yield from send.response(sink=download)
+            return download.finish()
+        except TransportError as error:
+            if not download.is_cut or isinstance(error, RequestTimeoutError):
+                raise
+            raise download.error("a body that is shorter than its Content-Length") from error
+        finally:
+            download.discard()
+
+
+def _read(response: httpx.Response, reader: Callable[[bytes], T]) -> T:
+    try:
+        return reader(response.content)
+    except DecodeError as error:
+        error.request, error.response = response.request, response
+        raise

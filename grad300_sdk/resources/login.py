@@ -18,7 +18,7 @@ class Login(Node[M], template="{+parent}/login"):
     """Logging in, and seeing whether a token is good."""
 
     @endpoint("POST", "/access-token")
-    def __call__(self, send: Sender, email: str, password: str, /) -> Flow[str]:
+    def __call__(self, send: Sender, email: str, password: str) -> Flow[str]:
         """Log in, and use the token from now on.
 
         Sends ``POST /login/access-token``.

@@ -51,6 +51,15 @@ class Search:
             None if max_results is None else check_whole("max_results", max_results, 1),
         )
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the search asks for, by the names of its arguments."""
+        return {
+            **self.filters.params,
+            "page_size": self.page_size,
+            "max_results": self.max_results,
+        }
+
 
 @dataclass
 class Walk:

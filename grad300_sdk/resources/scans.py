@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal, NoReturn, SupportsIndex, TypeAlias
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex, TypeAlias, cast
 
 from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
 from grad300_sdk.engine.client import check_whole
+from grad300_sdk.engine.flow import collect
 from grad300_sdk.filters import DateLike, Filters
-from grad300_sdk.records import ScanType
+from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
 from grad300_sdk.resources.files import ScanFile
 from grad300_sdk.resources.paging import Row, Search, Walk
 from grad300_sdk.settings import setting
 
-__all__ = ["Scan", "ScanCollection", "Scans"]
+if TYPE_CHECKING:
+    from grad300_sdk.tables import ScanTable
+
+__all__ = ["Scan", "ScanCollection", "Scans", "describe_listing"]
 
 ScanTypeLike: TypeAlias = ScanType | Literal["TPI", "Images", "Spectrum", "OnOff"]
 
@@ -22,6 +27,11 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
     """One scan."""
 
     scan_id: int
+
+    @property
+    def scan_type(self) -> ScanType:
+        """The type of the scan."""
+        return cast("ScanCollection[M]", self.parent).scan_type
 
     @property
     def file(self) -> ScanFile[M]:
@@ -52,6 +62,33 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         True
         """
         return (yield from send.json(dict[str, Any]))
+
+    @endpoint("GET")
+    def record(self, send: Sender) -> Flow[ScanRecord]:
+        """Get what the archive knows of the scan, as a record.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}``.
+
+        Returns
+        -------
+        ScanRecord
+            The scan; its dates are datetimes in UTC.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such scan.
+        DecodeError
+            If the scan has no id or no file name, or a value of a wrong type.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     record = client.scans["TPI"][1].record()
+        ...     print(record.source, record.date.isoformat())
+        sun 2025-01-30T09:30:00+00:00
+        """
+        return make_record((yield from self.get.flow()), self.scan_type)
 
 
 class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
@@ -172,6 +209,107 @@ class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
         search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
         yield from self._walk(search).flow(self.client.session)
 
+    @endpoint("GET")
+    def records(
+        self,
+        send: Sender,
+        *,
+        source: str | None = None,
+        scan_name: str | None = None,
+        date_from: DateLike | None = None,
+        date_to: DateLike | None = None,
+        page_size: int | None = None,
+        max_results: int | None = None,
+    ) -> Flow[list[ScanRecord]]:
+        """List the scans that match, as records.
+
+        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+
+        Parameters
+        ----------
+        source, scan_name, date_from, date_to, page_size, max_results
+            As for `search`.
+
+        Returns
+        -------
+        list of ScanRecord
+            The scans, in the server's order, each once.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong, before anything is sent.
+
+        Warns
+        -----
+        Grad300Warning
+            If rows are left out since they have no id or no file name or a wrong type, or if the
+            server repeats its rows whatever the offset.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     records = client.scans["TPI"].records(source="casa", max_results=2)
+        ...     [record.source for record in records]
+        ['casa', 'casa']
+        """
+        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
+        rows, _ = yield from self._all(search)
+        return make_records(rows, self.scan_type)
+
+    @endpoint("GET")
+    def table(
+        self,
+        send: Sender,
+        *,
+        source: str | None = None,
+        scan_name: str | None = None,
+        date_from: DateLike | None = None,
+        date_to: DateLike | None = None,
+        page_size: int | None = None,
+        max_results: int | None = None,
+    ) -> Flow[ScanTable]:
+        """List the scans that match, as a table.
+
+        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+
+        Parameters
+        ----------
+        source, scan_name, date_from, date_to, page_size, max_results
+            As for `search`.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row a scan, in the server's order, each once: right ascension in `conf.ra_unit`,
+            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, what is
+            missing masked. Its ``meta`` says what was asked, and ``meta["truncated"]`` whether
+            the server repeated itself, so that rows may be missing.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong, before anything is sent.
+
+        Warns
+        -----
+        Grad300Warning
+            If rows are left out since they have no id or no file name or a wrong type, or if the
+            server repeats its rows whatever the offset.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     table = client.scans["TPI"].table(source="casa", max_results=2)
+        ...     print(table["dec"].unit, table["date"].scale, len(table))
+        deg utc 2
+        """
+        from grad300_sdk.tables import make_table
+
+        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
+        rows, truncated = yield from self._all(search)
+        return make_table(rows, self.scan_type, describe_listing(self, search.asked, truncated))
+
     def __getitem__(self, scan_id: SupportsIndex) -> Scan[M]:
         if isinstance(scan_id, slice):
             raise TypeError("scans have ids, not positions; use search(max_results=...) for some")
@@ -182,6 +320,11 @@ class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
 
     def __contains__(self, scan: object) -> NoReturn:
         raise TypeError(f"{self!r} is on the server; use its search() to look for scans")
+
+    def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
+        walk = self._walk(search)
+        rows = yield from collect(walk.flow(self.client.session, eager=True))
+        return rows, walk.truncated
 
     def _walk(self, search: Search, found: int = 0, **label: str) -> Walk:
         """Make the walk through this listing, after so many scans found in others."""
@@ -248,16 +391,146 @@ class Scans(Node[M], template="{+parent}/scans"):
         ['Images', 'OnOff', 'Spectrum', 'TPI']
         """
         search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        found = 0
-        for scan_type in self:
-            walk = self[scan_type]._walk(search, found, scan_type=scan_type.value)
+        for walk in self._walks(search):
             yield from walk.flow(self.client.session)
-            found = walk.found
-            if found == max_results:
-                return
+
+    @endpoint("GET", "/{scan_type}/")
+    def records(
+        self,
+        send: Sender,
+        *,
+        source: str | None = None,
+        scan_name: str | None = None,
+        date_from: DateLike | None = None,
+        date_to: DateLike | None = None,
+        page_size: int | None = None,
+        max_results: int | None = None,
+    ) -> Flow[list[ScanRecord]]:
+        """List the scans of all four types that match, as records.
+
+        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+
+        Parameters
+        ----------
+        source, scan_name, date_from, date_to, page_size, max_results
+            As for `search`.
+
+        Returns
+        -------
+        list of ScanRecord
+            The scans, in the server's order, each once.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong, before anything is sent.
+
+        Warns
+        -----
+        Grad300Warning
+            If rows are left out since they have no id or no file name or a wrong type, or if the
+            server repeats its rows whatever the offset.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     records = client.scans.records(source="casa", max_results=2)
+        ...     [record.source for record in records]
+        ['casa', 'casa']
+        """
+        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
+        rows, _ = yield from self._all(search)
+        return make_records(rows, None)
+
+    @endpoint("GET", "/{scan_type}/")
+    def table(
+        self,
+        send: Sender,
+        *,
+        source: str | None = None,
+        scan_name: str | None = None,
+        date_from: DateLike | None = None,
+        date_to: DateLike | None = None,
+        page_size: int | None = None,
+        max_results: int | None = None,
+    ) -> Flow[ScanTable]:
+        """List the scans of all four types that match, as a table.
+
+        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+
+        Parameters
+        ----------
+        source, scan_name, date_from, date_to, page_size, max_results
+            As for `search`.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row a scan, in the server's order, each once: right ascension in `conf.ra_unit`,
+            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, what is
+            missing masked. Its ``meta`` says what was asked, and ``meta["truncated"]`` whether
+            the server repeated itself, so that rows may be missing.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong, before anything is sent.
+
+        Warns
+        -----
+        Grad300Warning
+            If rows are left out since they have no id or no file name or a wrong type, or if the
+            server repeats its rows whatever the offset.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     table = client.scans.table(source="casa", max_results=2)
+        ...     print(table["dec"].unit, table["date"].scale, len(table))
+        deg utc 2
+        """
+        from grad300_sdk.tables import make_table
+
+        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
+        rows, truncated = yield from self._all(search)
+        return make_table(rows, None, describe_listing(self, search.asked, truncated))
 
     def __getitem__(self, scan_type: ScanTypeLike) -> ScanCollection[M]:
         return ScanCollection(self, scan_type=ScanType(scan_type))
 
     def __iter__(self) -> Iterator[ScanType]:
         return iter(ScanType)
+
+    def _walks(self, search: Search) -> Iterator[Walk]:
+        """Give the walks through the listings, each made when the one before it has ended."""
+        found = 0
+        for scan_type in self:
+            if found == search.max_results:
+                return
+            walk = self[scan_type]._walk(search, found, scan_type=scan_type.value)
+            yield walk
+            found = walk.found
+
+    def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
+        rows, truncated = [], False
+        for walk in self._walks(search):
+            rows += yield from collect(walk.flow(self.client.session, eager=True))
+            truncated |= walk.truncated
+        return rows, truncated
+
+
+def describe_listing(
+    node: Node[Any], asked: Mapping[str, Any], truncated: bool = False
+) -> dict[str, Any]:
+    """Say what was asked, of which server and when, in values that every format can hold."""
+    return {
+        "server": node.client.base_api_url,
+        "path": node.path,
+        **{
+            name: value if isinstance(value, int) else str(value)
+            for name, value in asked.items()
+            if value is not None
+        },
+        "retrieved": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "truncated": truncated,
+    }

@@ -1,0 +1,147 @@
+"""Every example in the README, the documentation and the docstrings is run as it stands.
+
+In the texts, ``>>>`` examples run one after the other. A ``python`` block, or a file that is
+included, is a script of its own; the ``output`` block that follows shows all that it prints.
+"""
+
+from __future__ import annotations
+
+import getpass
+import io
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from doctest import ELLIPSIS
+from pathlib import Path
+
+import pytest
+from sybil import Document, Example, Region, Sybil
+from sybil.document import PythonDocStringDocument
+from sybil.parsers.rest import CodeBlockParser, DocTestParser
+from sybil.parsers.rest.lexers import DirectiveLexer
+
+import grad300_sdk
+from grad300_sdk import AsyncClient, Client
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(grad300_sdk.__file__).parent
+TEXTS = [ROOT / "README.rst", *sorted(ROOT.glob("docs/*.rst"))]
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
+QUICKSTART = ROOT / "docs/examples/quickstart.py"
+
+
+def run_script(example: Example) -> None:
+    """Run a script, and keep what it prints for the block that follows."""
+    source = "\n" * (example.line + 1) + example.parsed
+    with redirect_stdout(io.StringIO()) as output:
+        exec(compile(source, example.path, "exec"), {"__name__": "__main__"})
+    example.namespace["printed"] = output.getvalue()
+
+
+def compare_output(example: Example) -> str | None:
+    """Compare an ``output`` block with what the last script printed."""
+    printed = example.namespace.pop("printed")
+    return None if printed == example.parsed else f"it printed:\n{printed}"
+
+
+def included_scripts(document: Document) -> Iterator[Region]:
+    """Find the files that a text includes; the quickstart has tests of its own."""
+    for region in DirectiveLexer("literalinclude")(document):
+        path = Path(document.path).parent / region.lexemes["arguments"]
+        if path != QUICKSTART:
+            region.parsed, region.evaluator = path.read_text("utf-8"), run_script
+            yield region
+
+
+PARSERS = [
+    CodeBlockParser("python", run_script),
+    CodeBlockParser("output", compare_output),
+    DocTestParser(ELLIPSIS),
+    included_scripts,
+]
+SYBIL = Sybil(PARSERS, document_types={".py": PythonDocStringDocument})
+
+
+def check_examples(path, **names):
+    """Run the examples of a file, and give how many there are."""
+    document = SYBIL.parse(path)
+    document.namespace.update(names)
+    examples = list(document.examples())
+    for example in examples:
+        example.evaluate()
+    assert not document.namespace.get("printed"), "what the last script prints is not shown"
+    return len(examples)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_the_examples_in_a_text_run(path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs/examples")
+    number = check_examples(path)
+    assert number or path.name != "README.rst"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_the_examples_in_docstrings_run(path, sandbox):
+    assert check_examples(path, sandbox=sandbox, Client=Client, AsyncClient=AsyncClient)
+
+
+def quickstart(*arguments):
+    command = [sys.executable, "-W", "error", QUICKSTART, *arguments]
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_quickstart_brings_its_own_archive():
+    done = quickstart()
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "A sandbox runs on this machine, with synthetic scans."
+    assert "  client.scans[scan_type].get               GET   /scans/{scan_type}/" in lines
+    for part in ("_TPI-", "_IMAGE-", "_SPECTRUM-", "_ONOFF-"):
+        assert any(part in line and " bytes" in line for line in lines)
+    assert "NotFoundError: Scan not found" in done.stdout
+
+
+def test_the_quickstart_takes_a_server_and_a_token_file(sandbox, tmp_path):
+    with Client(sandbox.url) as client:
+        token = client.login(sandbox.user, sandbox.password)
+    file = tmp_path / "token"
+    file.write_text(f"{token}\n")
+    done = quickstart("--base-url", sandbox.url, "--token-file", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{sandbox.user} is logged in." in done.stdout
+    assert token not in done.stdout
+
+
+def run_quickstart_here(monkeypatch, *arguments, password=""):
+    monkeypatch.setattr(sys, "argv", ["quickstart.py", *arguments])
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: password)
+    runpy.run_path(str(QUICKSTART), run_name="__main__")
+
+
+def test_the_quickstart_asks_for_the_password(sandbox, monkeypatch, capsys):
+    arguments = ("--base-url", sandbox.url, "--user", sandbox.user)
+    run_quickstart_here(monkeypatch, *arguments, password=sandbox.password)
+    output = capsys.readouterr().out
+    assert f"{sandbox.user} is logged in." in output
+    assert sandbox.password not in output
+
+
+def test_a_wrong_password_is_one_line(sandbox, monkeypatch):
+    arguments = ("--base-url", sandbox.url, "--user", sandbox.user)
+    with pytest.raises(SystemExit) as raised:
+        run_quickstart_here(monkeypatch, *arguments, password="wrong")
+    assert raised.value.code == "AuthenticationError: Incorrect email or password"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--base-url", "http://127.0.0.1"), ("--user", "me"), ("--what",)]
+)
+def test_wrong_usage_is_said_before_anything_starts(arguments):
+    done = quickstart(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr

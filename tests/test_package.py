@@ -1,0 +1,242 @@
+"""What the package offers, what is in its distributions, and which part may import which."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from email.parser import HeaderParser
+from pathlib import Path
+
+import pytest
+
+import grad300_sdk
+import grad300_sdk.engine
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(grad300_sdk.__file__).parent
+
+
+def module_name(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+# Frozen: whoever changes these lists changes what users rely on.
+PUBLIC_NAMES = {
+    "grad300_sdk": {
+        *("AsyncClient", "Client", "Conf", "ScanType", "__version__", "conf"),
+        *("AuthenticationError", "DecodeError", "DownloadError", "Grad300APIError"),
+        *("Grad300Error", "Grad300Warning", "NotFoundError", "RateLimitError"),
+        *("RequestTimeoutError", "ServerError", "TransportError", "ValidationError"),
+    },
+    "grad300_sdk.engine": {
+        *("Awaiting", "AwaitingClient", "Blocking", "BlockingClient", "Call", "Exclusive"),
+        *("Flow", "Items", "ItemsFlow", "M", "Node", "Resource", "Root", "Send", "Sender"),
+        *("Together", "endpoint", "iterator"),
+    },
+    "grad300_sdk.sandbox": {"Sandbox"},
+}
+
+
+class TestPublicNames:
+    @pytest.mark.parametrize("module", PUBLIC_NAMES)
+    def test_they_are_these(self, module):
+        assert sorted(importlib.import_module(module).__all__) == sorted(PUBLIC_NAMES[module])
+
+    @pytest.mark.parametrize("module", MODULES)
+    def test_each_of_them_is_there(self, module):
+        namespace = importlib.import_module(module)
+        for name in getattr(namespace, "__all__", ()):
+            assert getattr(namespace, name) is not None
+
+    def test_completion_shows_them(self):
+        assert set(dir(grad300_sdk)) >= PUBLIC_NAMES["grad300_sdk"]
+
+    def test_a_misspelt_name_is_an_attribute_error(self):
+        with pytest.raises(AttributeError, match="'Clinet'"):
+            grad300_sdk.Clinet  # noqa: B018
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Give what a module imports at run time, wherever in it; names of modules or in them."""
+    todo: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            todo += node.orelse
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                above = module_name(path).split(".")
+                above = above[: len(above) + (path.name == "__init__.py") - node.level]
+                origin = ".".join([*above, *filter(None, [origin])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+        else:
+            todo += ast.iter_child_nodes(node)
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(f"{name}.".startswith(f"{package}.") for package in packages)
+
+
+# What takes plain data, and knows no client.
+ADAPTERS = ("filters", "fits", "records", "saving", "tables")
+ADAPTERS_MAY = (*ADAPTERS, "configuration", "engine.body", "engine.errors", "errors", "settings")
+HTTPX_MAY = ("client", "connections", "credentials", "drivers", "session", "translation")
+
+
+def is_allowed(module: str, name: str) -> bool:
+    """Say whether a module may import a name at run time."""
+    own = within(name, "grad300_sdk")
+    if within(module, "grad300_sdk.sandbox"):
+        return within(name, "grad300_sdk.sandbox") or not (own or within(name, "httpx"))
+    if within(name, "grad300_sdk.sandbox"):
+        return False
+    if within(name, "httpx"):
+        return module in [f"grad300_sdk.engine.{part}" for part in HTTPX_MAY]
+    if within(module, "grad300_sdk.engine"):
+        return within(name, "grad300_sdk.engine") or not (own or within(name, "astropy"))
+    if module in [f"grad300_sdk.{part}" for part in ADAPTERS]:
+        return not own or within(name, *(f"grad300_sdk.{part}" for part in ADAPTERS_MAY))
+    return True
+
+
+class TestImports:
+    @pytest.mark.parametrize("module", MODULES)
+    def test_each_module_imports_only_what_it_may(self, module):
+        assert [name for name in imported(MODULES[module]) if not is_allowed(module, name)] == []
+
+    @pytest.mark.parametrize(
+        ("module", "name"),
+        [
+            ("grad300_sdk.engine.node", "grad300_sdk.records.ScanType"),
+            ("grad300_sdk.engine.tree", "astropy.time"),
+            ("grad300_sdk.engine.body", "httpx"),
+            ("grad300_sdk.resources.scans", "httpx.Response"),
+            ("grad300_sdk.records", "grad300_sdk.client.Client"),
+            ("grad300_sdk.filters", "grad300_sdk.Client"),
+            ("grad300_sdk.tables", "grad300_sdk.engine.Node"),
+            ("grad300_sdk.client", "grad300_sdk.sandbox.Sandbox"),
+            ("grad300_sdk.sandbox.files", "grad300_sdk.records.ScanType"),
+        ],
+    )
+    def test_these_would_be_found(self, module, name):
+        assert not is_allowed(module, name)
+
+    def test_all_ways_to_import_are_seen(self):
+        names = set(imported(MODULES["grad300_sdk.engine.client"]))
+        assert "httpx" in names
+        assert "grad300_sdk.engine.flow.Send" in names
+        assert "grad300_sdk.sandbox.server.Sandbox" in set(
+            imported(MODULES["grad300_sdk.sandbox"])
+        )
+        lazy = set(imported(MODULES["grad300_sdk.settings"]))
+        assert "grad300_sdk.configuration.conf" in lazy
+        assert "httpx" not in set(imported(MODULES["grad300_sdk.client"]))  # for types alone
+
+
+def modules_loaded_by(code: str, *arguments: str) -> set[str]:
+    """Run code in a Python of its own, and give the modules that it loads."""
+    code = f"import sys\n{code}\nprint(*sys.modules)"
+    command = [sys.executable, "-W", "error", "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.split())
+
+
+class TestWhatIsLoaded:
+    LATER = ("astropy.table", "astropy.io.fits")
+
+    def test_by_importing_the_package(self):
+        loaded = modules_loaded_by("import grad300_sdk")
+        assert {name for name in loaded if within(name, "grad300_sdk")} == {"grad300_sdk"}
+        assert not [name for name in loaded if within(name, "astropy", "httpx", "msgspec")]
+
+    def test_by_asking_for_json(self, sandbox):
+        code = """
+from grad300_sdk import Client
+_, url, user, password = sys.argv
+with Client(url, user=user, password=password) as client:
+    assert len(client.scans["TPI"].get(limit=3)) == 3
+    assert client.scans["TPI"][1].file.get()
+"""
+        loaded = modules_loaded_by(code, sandbox.url, sandbox.user, sandbox.password)
+        assert "httpx" in loaded
+        assert not [name for name in loaded if within(name, "astropy", "numpy")]
+
+    def test_by_the_configuration(self):
+        loaded = modules_loaded_by("from grad300_sdk import Client, conf\nClient()")
+        assert "astropy.config" in loaded
+        assert not loaded & set(self.LATER)
+
+
+def built(kind: str, folder: Path) -> Path:
+    """Build a distribution of this checkout, by the hooks of PEP 517."""
+    if not (ROOT / "grad300_sdk").is_dir():
+        pytest.skip("there is no checkout here to build from")
+    code = f"import sys, hatchling.build as b; b.build_{kind}(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, folder], cwd=ROOT, check=True, timeout=60)
+    [path] = folder.iterdir()
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    with zipfile.ZipFile(built("wheel", tmp_path_factory.mktemp("wheel"))) as archive:
+        yield archive
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    with tarfile.open(built("sdist", tmp_path_factory.mktemp("sdist"))) as archive:
+        yield archive
+
+
+class TestDistributions:
+    def test_the_wheel_holds_the_package_alone(self, wheel):
+        names = wheel.namelist()
+        information = f"grad300_sdk-{grad300_sdk.__version__}.dist-info"
+        assert {name.partition("/")[0] for name in names} == {"grad300_sdk", information}
+        assert "grad300_sdk/py.typed" in names
+        sources = {path.relative_to(PACKAGE.parent).as_posix() for path in MODULES.values()}
+        assert {name for name in names if name.endswith(".py")} == sources
+
+    def test_the_metadata(self, wheel):
+        [name] = [name for name in wheel.namelist() if name.endswith("METADATA")]
+        metadata = HeaderParser().parsestr(wheel.read(name).decode())
+        assert metadata["Name"] == "grad300-sdk"
+        assert metadata["Version"] == grad300_sdk.__version__
+        assert metadata["Requires-Python"] == ">=3.11"
+        assert metadata["License-Expression"] == "BSD-3-Clause"
+        assert set(metadata.get_all("Provides-Extra")) >= {"all", "dev", "docs", "sandbox", "test"}
+
+    def test_the_sdist_holds_tests_and_documentation(self, sdist):
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+        assert names >= {
+            *("CHANGELOG.rst", "LICENSE", "README.rst", "pyproject.toml"),
+            *("docs/conf.py", "docs/examples/quickstart.py", "docs/index.rst"),
+            *("grad300_sdk/py.typed", "tests/conftest.py", "tests/test_package.py"),
+        }
+        assert not [name for name in names if "_build" in name or name.endswith(".pyc")]
+
+    def test_the_changelog_knows_the_version(self):
+        if not (ROOT / "CHANGELOG.rst").is_file():
+            pytest.skip("there is no checkout here")
+        assert f"\n{grad300_sdk.__version__}" in (ROOT / "CHANGELOG.rst").read_text("utf-8")
+
+
+def test_the_readme_has_the_two_commands():
+    lines = [line.strip() for line in (ROOT / "README.rst").read_text("utf-8").splitlines()]
+    assert [line for line in lines if line.startswith("$")] == [
+        '$ python -m pip install ".[sandbox]" && python docs/examples/quickstart.py',
+        '$ python -m pip install ".[test]" && python -m pytest',
+    ]

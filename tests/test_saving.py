@@ -1,0 +1,125 @@
+"""Names from a server, which must not leave the folder, and files that appear meanwhile."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from grad300_sdk.saving import Download, disposition_name, safe_name
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("20250204-093521_TPI-GRAD300-AZEL_04#_01#.fits",) * 2,
+        ("20250212-170737_TPI-PROJ01-_01#_01#.fits",) * 2,
+        ("../../../etc/passwd", "passwd"),
+        ("/etc/passwd", "passwd"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("C:\\Windows\\x.fits", "x.fits"),
+        ("C:x.fits", "x.fits"),
+        ("a/..", None),
+        ("..", None),
+        (".", None),
+        ("", None),
+        ("   ", None),
+        ("///", None),
+        (".bashrc", "bashrc"),
+        ("x.fits. ", "x.fits"),
+        ("a\x00b\n\x1b[31mc.fits", "ab[31mc.fits"),
+        ("evil\u202estif.exe", "evilstif.exe"),
+        ("\u2066x\u2069\ufeff.fits", "x.fits"),
+        ('a<b>c:d"e|f?g*.fits', "a_b_c_d_e_f_g_.fits"),
+        ("CON", "_CON"),
+        ("nul.fits", "_nul.fits"),
+        ("com1.fits", "_com1.fits"),
+        ("console.fits", "console.fits"),
+        ("été.fits", "été.fits"),
+        ("x\ud800.fits", "x_.fits"),
+        ("n" * 500 + ".fits", "n" * 195 + ".fits"),
+        ("é" * 500 + ".fits", "é" * 97 + ".fits"),
+        ("." + "n" * 500, "n" * 179 + "n" * 20),
+    ],
+)
+def test_safe_name(name: str, safe: str | None) -> None:
+    result = safe_name(name)
+    if len(name) > 300:
+        assert result is not None
+        assert len(result.encode()) <= 200
+        assert result.endswith(name[-5:])
+    else:
+        assert result == safe
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("", None),
+        ("attachment", None),
+        ("attachment; filename=x.fits", "x.fits"),
+        ('attachment; filename="x y.fits"', "x y.fits"),
+        ("attachment; filename*=UTF-8''%C3%A9t%C3%A9.fits", "été.fits"),
+        ("attachment; filename*=iso-8859-1'en'%E9.fits", "é.fits"),
+        ("attachment; filename=plain.fits; filename*=utf-8''encoded.fits", "encoded.fits"),
+        ("attachment; filename*=utf-8''encoded.fits; filename=plain.fits", "encoded.fits"),
+        ("attachment; filename*=utf-8''..%2F..%2Fx.fits", "x.fits"),
+        ("attachment; filename*=no-such-charset''x.fits", "x.fits"),
+        ("attachment; filename*=nonsense", "nonsense"),
+        ("attachment; filename*=utf-8''%ff%fe", "\ufffd\ufffd"),
+        ('attachment; filename="', "_"),
+        ("attachment; filename", None),
+        ("attachment; filename=a\r\nSet-Cookie: x", "aSet-Cookie_ x"),
+    ],
+)
+def test_disposition_name(header: str, name: str | None) -> None:
+    assert disposition_name(header) == name
+
+
+def download(folder: Path, *, overwrite: bool = False) -> Download:
+    """A download of which everything has come."""
+    running = Download(folder, None, "x.fits", overwrite=overwrite, progress=None)
+    running.begin(httpx.Response(200, request=httpx.Request("GET", "http://archive/x")))
+    running.write(b"SIMPLE  =")
+    return running
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    running = download(tmp_path)
+    (tmp_path / "x.fits").write_bytes(b"other")
+    with pytest.raises(FileExistsError):
+        running.finish()
+    running.discard()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"other"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_file_system_without_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    def refuse(*paths: Any) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    running = download(tmp_path)
+    if there:
+        (tmp_path / "x.fits").write_bytes(b"other")
+        with pytest.raises(FileExistsError):
+            running.finish()
+        running.discard()
+    else:
+        assert running.finish() == tmp_path / "x.fits"
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [
+        b"other" if there else b"SIMPLE  ="
+    ]
+
+
+def test_an_attempt_that_is_begun_again_starts_from_nothing(tmp_path: Path) -> None:
+    running = download(tmp_path)
+    running.begin(running._response)
+    running.write(b"SIMPLE  2")
+    assert running.finish().read_bytes() == b"SIMPLE  2"
+    assert len(list(tmp_path.iterdir())) == 1

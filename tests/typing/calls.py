@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any, assert_type
 
 import httpx
 
-from grad300_sdk import AsyncClient, Client, ScanType
+from grad300_sdk import AsyncClient, Client, Grad300Client, ScanRecord, ScanType
 from grad300_sdk.engine import Awaiting, Blocking, Resource
 from grad300_sdk.resources.files import ScanFile
 from grad300_sdk.resources.scans import Scan, ScanCollection
@@ -30,6 +31,11 @@ def blocking(client: Client) -> None:
     assert_type(client.scans["OnOff"][42].get(), Row)
     assert_type(client.scans["OnOff"][42].file, ScanFile[Blocking])
     assert_type(client.scans["OnOff"][42].file.get(), bytes)
+    assert_type(client.scans["OnOff"][42].file.stream(), Iterator[bytes])
+    assert_type(client.scans["OnOff"][42].file.save("folder"), Path)
+    assert_type(client.scans["OnOff"][42].record(), ScanRecord)
+    assert_type(client.scans["TPI"].records(source="sun"), list[ScanRecord])
+    assert_type(client.scans.records(max_results=3), list[ScanRecord])
     assert_type(client.openapi.get(), dict[str, Any])
     assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Blocking])
     assert_type(client.scans["TPI"].get.method, str)
@@ -56,6 +62,11 @@ async def awaiting(client: AsyncClient) -> None:
     assert_type(client.scans["OnOff"][42], Scan[Awaiting])
     assert_type(await client.scans["OnOff"][42].get(), Row)
     assert_type(await client.scans["OnOff"][42].file.get(), bytes)
+    assert_type(client.scans["OnOff"][42].file.stream(), AsyncIterator[bytes])
+    assert_type(await client.scans["OnOff"][42].file.save("folder"), Path)
+    assert_type(await client.scans["OnOff"][42].record(), ScanRecord)
+    assert_type(await client.scans["TPI"].records(source="sun"), list[ScanRecord])
+    assert_type(await client.scans.records(max_results=3), list[ScanRecord])
     assert_type(await client.openapi.get(), dict[str, Any])
     assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Awaiting])
     assert_type(client.scans["TPI"].get.request(limit=3), httpx.Request)
@@ -64,3 +75,11 @@ async def awaiting(client: AsyncClient) -> None:
     async with client as entered:
         assert_type(entered, AsyncClient)
     assert_type(await client.aclose(), None)
+
+
+def flat(client: Grad300Client) -> None:
+    assert_type(client.list_records("tpi", limit=3), list[ScanRecord])
+    assert_type(client.query_records(source="sun"), list[ScanRecord])
+    assert_type(client.test_token(), dict[str, Any])
+    assert_type(client.login("me@example.org", "password"), str)
+    assert_type(client.scans["TPI"].get(), list[Row])

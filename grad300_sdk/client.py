@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from grad300_sdk import __version__
 from grad300_sdk.engine import Awaiting, AwaitingClient, Blocking, BlockingClient, M, Root
 from grad300_sdk.engine.client import check_base_url
-from grad300_sdk.engine.credentials import Anonymous, Credentials, Token
-from grad300_sdk.engine.credentials import Login as LoginCredentials
+from grad300_sdk.engine.sources import Sources
 from grad300_sdk.resources.login import Login, log_in
 from grad300_sdk.resources.openapi import OpenAPI
 from grad300_sdk.resources.scans import Scans
@@ -34,15 +34,19 @@ class Archive(Root[M]):
         api_prefix: str | None = None,
         timeout: float | None = None,
         token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
         user: str | None = None,
         password: str | None = None,
         force_noauth: bool = False,
         fail_if_noauth: bool = False,
+        auth_reload: bool = False,
+        auth_reload_timeout: float = 300,
         retries: int | None = None,
         max_connections: int | None = None,
         headers: Mapping[str, str] | None = None,
         verify: ssl.SSLContext | bool = True,
         proxy: httpx.Proxy | httpx.URL | str | None = None,
+        allow_http: bool = False,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
     ) -> None:
         url = check_base_url(_given(base_url, "base_url"))
@@ -53,7 +57,21 @@ class Archive(Root[M]):
             retries=_given(retries, "retries"),
             max_connections=_given(max_connections, "max_connections"),
             max_json_bytes=setting("max_json_bytes"),
-            credentials=_credentials(token, user, password, force_noauth, fail_if_noauth),
+            sources=Sources(
+                base_url=url,
+                log_in=log_in,
+                token=token,
+                token_file=token_file,
+                user=user,
+                password=password,
+                force_noauth=force_noauth,
+                fail_if_noauth=fail_if_noauth,
+                auth_reload=auth_reload,
+                auth_reload_timeout=auth_reload_timeout,
+                allow_http=allow_http,
+                takes_issued=False,
+            ),
+            is_refused=_is_refused,
             headers=headers,
             verify=verify,
             proxy=proxy,
@@ -94,12 +112,19 @@ class Client(Archive[Blocking], BlockingClient):
         Seconds for each wait on the network.
     token : str, optional
         A bearer token.
+    token_file : str or Path, optional
+        A file that holds a bearer token.
     user, password : str, optional
         The account to log in with, at the first request that needs it.
     force_noauth : bool
-        Use no credentials.
+        Use no credentials, not even those that could be found.
     fail_if_noauth : bool
         Raise a `ValueError` where there are no credentials.
+    auth_reload : bool
+        Renew a token before it expires, where that is possible: one from a file, or one that was
+        got by logging in. One that the server refuses is renewed in any case.
+    auth_reload_timeout : float
+        How many seconds before it expires.
     retries : int, optional
         How often a request that changes nothing is sent again after a failure that may pass.
     max_connections : int, optional
@@ -110,6 +135,9 @@ class Client(Archive[Blocking], BlockingClient):
         How certificates are checked, as httpx has it.
     proxy : str, optional
         A proxy, as httpx has it.
+    allow_http : bool
+        Whether credentials may go over plain http to another machine. If not, those that were
+        found are not sent there, and those that were given earn a warning.
     transport : httpx.BaseTransport, optional
         What sends the requests in place of the network, as httpx has it.
 
@@ -159,26 +187,8 @@ def _with_prefix(url: str, prefix: object) -> str:
     return url if url.endswith(path) else url + path
 
 
-def _credentials(
-    token: str | None,
-    user: str | None,
-    password: str | None,
-    force_noauth: bool,
-    fail_if_noauth: bool,
-) -> Credentials:
-    """Give the credentials that the arguments mean, or say how they contradict each other."""
-    if force_noauth and fail_if_noauth:
-        raise ValueError("'force_noauth' and 'fail_if_noauth' contradict each other")
-    if token is not None and (user is not None or password is not None):
-        raise ValueError("Use either 'token' or both 'user' and 'password', not both.")
-    if (user is None) != (password is None):
-        raise ValueError("Both 'user' and 'password' must be provided together.")
-    if force_noauth:
-        return Anonymous()
-    if token is not None:
-        return Token(token)
-    if user is not None and password is not None:
-        return LoginCredentials(user, password, log_in)
-    if fail_if_noauth:
-        raise ValueError("there are no credentials; give a 'token', or a 'user' and a 'password'")
-    return Anonymous()
+def _is_refused(response: httpx.Response) -> bool:
+    """Say whether the archive refused a token: it answers 403 to one that is bad or expired."""
+    return response.status_code == 401 or (
+        response.status_code == 403 and b"Could not validate credentials" in response.content
+    )

@@ -1,4 +1,4 @@
-"""GRAD300's names for the engine's errors, and the one warning of its own.
+"""GRAD300's names for the engine's errors and its warning.
 
 The tree of them is drawn in :mod:`grad300_sdk.engine.errors`.
 """
@@ -15,6 +15,7 @@ from grad300_sdk.engine.errors import (
     TransportError,
     ValidationError,
 )
+from grad300_sdk.engine.errors import EngineWarning as Grad300Warning
 from grad300_sdk.engine.errors import Error as Grad300Error
 
 __all__ = [
@@ -32,6 +33,3 @@ __all__ = [
     "ValidationError",
 ]
 
-
-class Grad300Warning(UserWarning):
-    """Something about the archive's answer that the user should know, while the call goes on."""

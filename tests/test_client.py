@@ -68,7 +68,7 @@ def test_base_api_url(
         ({"password": "secret"}, ValueError, "must be provided together"),
         ({"token": "x", "user": "me", "password": "secret"}, ValueError, "Use either 'token'"),
         ({"force_noauth": True, "fail_if_noauth": True}, ValueError, "contradict"),
-        ({"fail_if_noauth": True}, ValueError, "there are no credentials"),
+        ({"fail_if_noauth": True}, ValueError, "no credentials were given"),
         ({"tokn": "x"}, TypeError, "tokn"),
         ({"transport": object()}, TypeError, "transport is <object"),
     ],
@@ -95,12 +95,12 @@ def test_both_clients_take_the_same_arguments() -> None:
 
 
 def test_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    with conf.set_temp("base_url", "http://other"), conf.set_temp("timeout", 7.0):
+    with conf.set_temp("base_url", "https://other"), conf.set_temp("timeout", 7.0):
         client = Client()
-        assert client.base_api_url == "http://other/api/v1"
+        assert client.base_api_url == "https://other/api/v1"
         assert client.login.test_token.request().extensions["timeout"]["read"] == 7.0
-        assert Client("http://given", timeout=2).base_api_url == "http://given/api/v1"
-    assert client.base_api_url == "http://other/api/v1"
+        assert Client("https://given", timeout=2).base_api_url == "https://given/api/v1"
+    assert client.base_api_url == "https://other/api/v1"
     assert Client().base_api_url == "https://grad300.lam.fr/api/v1"
     assert type(conf) is grad300_sdk.Conf
 

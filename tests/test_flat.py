@@ -137,7 +137,7 @@ def test_two_files_of_one_name() -> None:
     transport = httpx.MockTransport(
         lambda request: httpx.Response(200, json=rows[int(request.url.params["offset"]) :])
     )
-    client = Grad300Client("http://archive", transport=transport)
+    client = Grad300Client("https://archive", transport=transport)
     with pytest.raises(LookupError, match="2 scans have the file name 'x.fits'"):
         client.download_by_scan_name("x.fits", scan_type="TPI")
 

@@ -82,7 +82,7 @@ def test_disposition_name(header: str, name: str | None) -> None:
 def download(folder: Path, *, overwrite: bool = False) -> Download:
     """A download of which everything has come."""
     running = Download(folder, None, "x.fits", overwrite=overwrite, progress=None)
-    running.begin(httpx.Response(200, request=httpx.Request("GET", "http://archive/x")))
+    running.begin(httpx.Response(200, request=httpx.Request("GET", "https://archive/x")))
     running.write(b"SIMPLE  =")
     return running
 

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["Body", "decode_json", "describe"]
+__all__ = ["Body", "decode_json", "describe", "describe_bytes", "text"]
 
-# zlib's window bits that read a gzip header, a zlib header, and a bare deflate stream.
+# zlib's window bits that read a gzip header, and a zlib header.
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _PIECE = 64 * 1024
 _DRIP_BYTES = 1024
 _ERROR_BYTES = 256 * 1024
-# NaN and Infinity are no JSON, but Python's own encoder writes them; a string is skipped whole.
-_NOT_JSON = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
+# NaN and Infinity are no JSON, but Python's own encoder writes them; a string is skipped whole,
+# also one that never ends, and nothing is looked at twice.
+_NOT_JSON = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 
 
 class Body:
@@ -55,10 +56,11 @@ class Body:
         self._counted_at = 0.0
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         self._inflate: Any = None
-        if encoding in _WINDOW_BITS:
-            self._inflate = zlib.decompressobj(_WINDOW_BITS[encoding])
+        self._window_bits = _WINDOW_BITS.get(encoding, 0)
+        if self._window_bits:
+            self._inflate = zlib.decompressobj(self._window_bits)
         elif encoding not in ("", "identity"):
-            raise self._error(f"a body with the encoding {excerpt(encoding)!r}, not asked for")
+            self._refuse(f"a body with the encoding {excerpt(encoding)!r}, not asked for")
 
     def feed(self, piece: bytes, now: float) -> Iterator[bytes]:
         """Take a piece as it came, at the time `now`, and give what it decodes to."""
@@ -67,18 +69,18 @@ class Body:
             yield self._counted_in(piece)
             return
         try:
-            while piece:
+            while piece and not self.enough:
+                if self._inflate.eof:  # gzip's are one after the other
+                    self._inflate = zlib.decompressobj(self._window_bits)
                 yield self._counted_in(self._inflate.decompress(piece, _PIECE))
-                piece = self._inflate.unconsumed_tail
-                if self._inflate.eof or self.enough:
-                    break
-        except zlib.error as error:
-            raise self._error("a compressed body that can't be decompressed") from error
+                piece = self._inflate.unconsumed_tail or self._inflate.unused_data
+        except zlib.error:
+            self._refuse("a compressed body that can't be decompressed")
 
     def finish(self) -> None:
         """Say that the body ended."""
         if self._inflate is not None and self._received and not self._inflate.eof:
-            raise self._error("a compressed body that was cut")
+            self._refuse("a compressed body that was cut")
 
     def _counted_in(self, data: bytes) -> bytes:
         self._size += len(data)
@@ -107,10 +109,13 @@ class Body:
     def check_size(self, size: int) -> None:
         """Judge a body that a transport handed over whole."""
         if self._limit is not None and size > self._limit:
-            raise self._error(f"more than the {self._limit} bytes of JSON that are allowed")
+            self._refuse(f"more than the {self._limit} bytes of JSON that are allowed")
 
-    def _error(self, what: str) -> DecodeError:
-        return _decode_error(self.response, what)
+    def _refuse(self, what: str) -> None:
+        """Give the body up; that of an error is of less interest than the error."""
+        if self.response.is_success:
+            raise _decode_error(self.response, what)
+        self.enough = True
 
 
 def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = False) -> Any:
@@ -150,12 +155,26 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
         raise _decode_error(response, f"what is not the JSON expected ({reason}){came}") from None
 
 
+def text(response: httpx.Response) -> str:
+    """Read a body as text; where its charset is none of text's, as UTF-8."""
+    content = response.content
+    try:
+        return content.decode(response.charset_encoding or "utf-8", "replace")
+    except (LookupError, UnicodeError):
+        return content.decode(errors="replace")
+
+
 def describe(response: httpx.Response) -> str:
     """Say in a line what a response's body is: its content type and its first characters."""
-    kind = response.headers.get("Content-Type", "no content type")
-    if not response.content:
-        return f"{excerpt(kind)}, an empty body"
-    return f"{excerpt(kind)}, {excerpt(response.content[:400].decode(errors='replace'))!r}"
+    return describe_bytes(response, response.content)
+
+
+def describe_bytes(response: httpx.Response, content: bytes) -> str:
+    """Say in a line what these bytes of a response's body are."""
+    kind = excerpt(response.headers.get("Content-Type", "no content type"))
+    if not content:
+        return f"{kind}, an empty body"
+    return f"{kind}, {excerpt(content[:400].decode(errors='replace'))!r}"
 
 
 def _decode_error(response: httpx.Response, what: str) -> DecodeError:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import math
 import operator
 import os
+import re
 import ssl
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import copy
 from types import TracebackType
 from typing import Any, ClassVar, Self, SupportsIndex, cast
 
 import httpx
 
 from grad300_sdk.engine.connections import Wiring
-from grad300_sdk.engine.credentials import Anonymous, Credentials, Token
+from grad300_sdk.engine.credentials import Anonymous, Credentials, Elsewhere, Token
 from grad300_sdk.engine.drivers import AwaitingDriver, BlockingDriver
 from grad300_sdk.engine.flow import Flow, Send
 from grad300_sdk.engine.node import Awaiting, Blocking, M, Node, Sender, endpoint
 from grad300_sdk.engine.resource import Resource
-from grad300_sdk.engine.session import Session
+from grad300_sdk.engine.session import Session, check_headers, has_address, is_unauthorized
+from grad300_sdk.engine.sources import Sources
 from grad300_sdk.engine.tree import Tree
 
 __all__ = ["AwaitingClient", "BlockingClient", "Root"]
 
+# Seconds: a socket waits no longer than 24 days.
+_LONGEST_TIMEOUT = 2_000_000.0
 # What the copies of a client share in a process, by the name that travels with the client.
 _shared: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
@@ -49,6 +54,11 @@ class Root(Node[M]):
         The most bytes that a JSON answer may have.
     credentials : Credentials
         What identifies the user.
+    sources : Sources
+        Where the credentials come from, if they are not given.
+    is_refused : callable
+        Says of a response whether the server refused the credentials themselves; as 401 does, if
+        not given.
     headers, verify, proxy, transport
         As httpx has them.
     """
@@ -67,6 +77,8 @@ class Root(Node[M]):
         max_connections: int,
         max_json_bytes: int,
         credentials: Credentials | None = None,
+        sources: Sources | None = None,
+        is_refused: Callable[[httpx.Response], bool] = is_unauthorized,
         headers: Mapping[str, str] | None = None,
         verify: ssl.SSLContext | bool = True,
         proxy: httpx.Proxy | httpx.URL | str | None = None,
@@ -81,11 +93,13 @@ class Root(Node[M]):
         session = Session(
             base_url=check_base_url(base_url),
             user_agent=user_agent,
-            headers=dict(httpx.Headers(headers)),
+            headers=check_headers(headers),
             timeout=check_timeout(timeout),
             retries=check_whole("retries", retries, 0),
             max_json_bytes=check_whole("max_json_bytes", max_json_bytes, 1),
-            credentials=credentials or Anonymous(),
+            credentials=credentials or (sources.find() if sources else Anonymous()),
+            sources=sources,
+            is_refused=is_refused,
         )
         wiring = Wiring(
             timeout=session.timeout,
@@ -105,15 +119,22 @@ class Root(Node[M]):
         self.session = session
         self.driver = self._driver_class(session, connections)
 
-    def __getstate__(self) -> tuple[str, Session, Wiring]:
+    def __getstate__(self) -> tuple[dict[str, Any], Wiring]:
         wiring = self.driver.connections.wiring
         if wiring.transport is not None:
             raise TypeError("a client with a transport of its own can't be pickled")
-        return self._name, self.session, wiring
+        attributes = {name: value for name, value in vars(self).items() if name != "driver"}
+        session = attributes["session"] = copy(self.session)
+        if session.sources is not None and session.sources.is_found(session.credentials):
+            session.credentials = Elsewhere()
+        return attributes, wiring
 
-    def __setstate__(self, state: tuple[str, Session, Wiring]) -> None:
-        Node.__init__(self, None)
-        self._start(*state)
+    def __setstate__(self, state: tuple[dict[str, Any], Wiring]) -> None:
+        attributes, wiring = state
+        self.__dict__.update(attributes)
+        if isinstance(self.session.credentials, Elsewhere) and self.session.sources is not None:
+            self.session.credentials = self.session.sources.find()
+        self._start(self._name, self.session, wiring)
 
     @property
     def client(self) -> Self:
@@ -124,6 +145,11 @@ class Root(Node[M]):
     def base_api_url(self) -> str:
         """The URL below which the tree stands, without a slash at its end."""
         return self.session.base_url
+
+    @property
+    def auth_source(self) -> str:
+        """Where the credentials come from, in a word or two; ``none`` where there are none."""
+        return self.session.credentials.source
 
     @property
     def max_connections(self) -> int:
@@ -144,6 +170,8 @@ class Root(Node[M]):
         ValueError
             If the token is empty, or has a line break or a non-ASCII character in it.
         """
+        if self.session.sources is not None:
+            self.session.sources.warn_if_plain()
         self.session.credentials = Token(token)
 
     def clear_token(self) -> None:
@@ -312,21 +340,25 @@ def check_base_url(base_url: object) -> str:
     if not isinstance(base_url, str | httpx.URL):
         raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
     text = str(base_url).strip()
+    # What may hold a password or a token is not shown.
+    shown = "what was given" if re.search("[@?#]", text) else repr(text)
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"base_url is no URL: {error}") from None
+    except httpx.InvalidURL:
+        raise ValueError(f"base_url is no URL: {shown}") from None
     if url.userinfo:
         raise ValueError(
             "base_url holds a user name or password; give them as user= and password="
         )
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not has_address(url):
         raise ValueError(
-            f"base_url is {text!r}, where an http or https URL is needed, "
+            f"base_url is {shown}, where an http or https URL is needed, "
             "like 'https://archive.example.org'"
         )
     if url.query or url.fragment or text.endswith(("?", "#")):
-        raise ValueError(f"base_url is {text!r}: a base URL has no query and no fragment")
+        raise ValueError(
+            "base_url is more than an address: a base URL has no query and no fragment"
+        )
     return str(url).rstrip("/")
 
 
@@ -334,9 +366,9 @@ def check_timeout(timeout: object) -> float:
     """Check a time-out: a finite number of seconds above 0."""
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
-    if not (timeout > 0 and math.isfinite(timeout)):
+    if not 0 < timeout < math.inf:
         raise ValueError(f"timeout is {timeout!r}, where a number of seconds above 0 is needed")
-    return float(timeout)
+    return float(min(timeout, _LONGEST_TIMEOUT))
 
 
 def check_whole(name: str, value: object, least: int) -> int:

@@ -8,7 +8,8 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Protocol
 
 import anyio
@@ -25,7 +26,7 @@ class Wiring:
     timeout: float
     max_connections: int
     verify: ssl.SSLContext | bool = True
-    proxy: httpx.Proxy | httpx.URL | str | None = None
+    proxy: httpx.Proxy | httpx.URL | str | None = field(default=None, repr=False)
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None
 
 
@@ -73,14 +74,15 @@ class BlockingConnections(_Connections):
 
     def __init__(self, wiring: Wiring) -> None:
         super().__init__(wiring)
-        self._left: list[Any] = []
+        self._left: list[list[httpx.Client]] = []
+        self._idle: dict[str, list[httpx.Client]] = {}
         self.renew()
         renewed_after_fork.add(self)
 
     def renew(self) -> None:
         """Begin without connections, and leave those there are to the process that made them."""
-        self._left.append(self.__dict__.get("_idle"))
-        self._idle: dict[str, list[httpx.Client]] = {}
+        self._left += self._idle.values()
+        self._idle = {}
         self._free = threading.Semaphore(self.wiring.max_connections)
 
     @contextmanager
@@ -96,7 +98,10 @@ class BlockingConnections(_Connections):
         if not free.acquire(timeout=self.wiring.timeout):
             raise httpx.PoolTimeout(f"all {self.wiring.max_connections} connections are in use")
         try:
-            client = idle.pop() if idle else httpx.Client(**self._options(request.url.scheme, 1))
+            try:
+                client = idle.pop()
+            except IndexError:
+                client = httpx.Client(**self._options(request.url.scheme, 1))
             try:
                 yield client
             finally:
@@ -105,12 +110,15 @@ class BlockingConnections(_Connections):
             free.release()
 
     def close(self) -> None:
-        """Close what is not in use."""
-        for idle in self._idle.values():
+        """Close what is not in use; what was left after a fork stays open where it came from."""
+        for idle in (*self._left, *self._idle.values()):
             while idle:
                 idle.pop().close()
 
     __del__ = close
+
+
+_numbers = count()
 
 
 class AwaitingConnections(_Connections):
@@ -118,7 +126,8 @@ class AwaitingConnections(_Connections):
 
     def __init__(self, wiring: Wiring) -> None:
         super().__init__(wiring)
-        self._local: anyio.lowlevel.RunVar[_Local | None] = anyio.lowlevel.RunVar("local", None)
+        name = f"grad300_sdk {next(_numbers)}"  # to anyio before 4.7, a name is a variable
+        self._local: anyio.lowlevel.RunVar[_Local | None] = anyio.lowlevel.RunVar(name, None)
 
     async def local(self) -> _Local:
         """Give what belongs to the running event loop."""

@@ -1,19 +1,36 @@
-"""What identifies a user to a server.
+"""What identifies a user to a server: how it authorises requests, and how it is renewed.
 
-A client's session puts it on requests to the server's own origin, and on no others.
+A client's session puts it on requests to the server's own origin, and on no others. Where it
+comes from is said in :mod:`grad300_sdk.engine.sources`.
 """
 
 from __future__ import annotations
 
+import math
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from pathlib import Path
+from typing import Any, ClassVar
 
 import httpx
 
+from grad300_sdk.engine.errors import AuthenticationError, Error
 from grad300_sdk.engine.flow import Exclusive, Flow
 
-__all__ = ["Anonymous", "BearerAuth", "Credentials", "Login", "Token", "check_token"]
+__all__ = [
+    "Anonymous",
+    "BearerAuth",
+    "Credentials",
+    "Elsewhere",
+    "Login",
+    "Token",
+    "TokenFile",
+    "check_token",
+    "read_claims",
+    "read_token",
+]
 
 
 class BearerAuth(httpx.Auth):
@@ -27,28 +44,42 @@ class BearerAuth(httpx.Auth):
         request.headers["Authorization"] = self._header
         yield request
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BearerAuth) and self._header == other._header
 
-class Credentials(Protocol):
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Credentials(ABC):
     """What authorises requests.
 
     Attributes
     ----------
+    source : str
+        Where they come from, in a word or two.
     shown : str
         The ``Authorization`` header, with a shell variable where the secret stands.
     """
 
-    shown: ClassVar[str]
+    source: str
+    shown: ClassVar[str] = "Bearer $TOKEN"
 
+    @abstractmethod
     def authorize(self) -> Flow[httpx.Auth | None]:
         """Give what the next request is authorised with; the server may have to be asked."""
-        ...
+
+    def renew(self, refused: httpx.Auth) -> Flow[bool]:
+        """Replace what the server refused, and say whether there is something else now."""
+        yield from ()
+        return False
 
 
-@dataclass(frozen=True)
-class Anonymous:
+@dataclass
+class Anonymous(Credentials):
     """No credentials."""
 
     shown: ClassVar[str] = ""
+    source: str = "none"
 
     def authorize(self) -> Flow[httpx.Auth | None]:
         """Give nothing."""
@@ -56,15 +87,19 @@ class Anonymous:
         return None
 
 
-@dataclass(frozen=True)
-class Token:
-    """A bearer token that was given."""
+class Elsewhere(Anonymous):
+    """Credentials that were found on a machine and stay there, while the client travels."""
 
-    shown: ClassVar[str] = "Bearer $TOKEN"
+
+@dataclass
+class Token(Credentials):
+    """A bearer token that was given: it is never replaced."""
+
     token: str = field(repr=False)
+    source: str = "token"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "token", check_token(self.token))
+        self.token = check_token(self.token)
 
     def authorize(self) -> Flow[httpx.Auth | None]:
         """Give the token."""
@@ -72,34 +107,92 @@ class Token:
         return BearerAuth(self.token)
 
 
-@dataclass
-class Login:
+@dataclass(kw_only=True)
+class _Renewable(Credentials):
+    """A token that can be had again: from its file, or by logging in.
+
+    Attributes
+    ----------
+    reload_before : float or None
+        The seconds before its expiry at which the token is renewed; None if it never is before
+        the server refuses it.
+    """
+
+    source: str
+    reload_before: float | None = None
+    token: str | None = field(default=None, repr=False)
+    _renew_at: float = field(default=math.inf, repr=False)
+    _lost: str | None = field(default=None, repr=False)
+
+    def authorize(self) -> Flow[httpx.Auth | None]:
+        """Give the token, after getting it anew where that is due."""
+        if self.token is None or time.time() >= self._renew_at:
+            yield Exclusive(self._replace(self.token))
+        assert self.token is not None
+        return BearerAuth(self.token)
+
+    def renew(self, refused: httpx.Auth) -> Flow[bool]:
+        """Get the token anew, once for however many requests were refused with it."""
+        token = self.token
+        if token is not None and BearerAuth(token) == refused:
+            yield Exclusive(self._replace(token, was_refused=True))
+        return self.token != token or BearerAuth(token or "") != refused
+
+    def _replace(self, token: str | None, *, was_refused: bool = False) -> Flow[None]:
+        if self.token != token or (was_refused and token == self._lost):
+            return  # another flow was here while this one waited for its turn
+        self._renew_at = math.inf
+        try:
+            self._set((yield from self._get()))
+        except ValueError:
+            pass  # the file can't be read now; the token that is there may still do
+        except Error as error:
+            if isinstance(error, AuthenticationError):
+                self._lost = token
+            if token is None or was_refused:
+                raise
+
+    def _set(self, token: str) -> None:
+        self.token = token
+        due = math.inf if self.reload_before is None else _expiry(token) - self.reload_before
+        # Where a new token seems to be due at once, the clock is off: the server decides.
+        self._renew_at = due if due > time.time() else math.inf
+
+    @abstractmethod
+    def _get(self) -> Flow[str]:
+        """Get the token anew."""
+
+
+@dataclass(kw_only=True)
+class TokenFile(_Renewable):
+    """A file that holds a bearer token; it is read when this is made."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        self._set(read_token(self.path))
+
+    def _get(self) -> Flow[str]:
+        yield from ()
+        return read_token(self.path)
+
+
+@dataclass(kw_only=True)
+class Login(_Renewable):
     """A user name and a password, with which to log in at the first request.
 
-    Parameters
+    Attributes
     ----------
-    user, password : str
-        What to log in with.
     log_in : callable
         Gives the flow that logs in and returns a bearer token.
     """
 
-    shown: ClassVar[str] = "Bearer $TOKEN"
     user: str = field(repr=False)
     password: str = field(repr=False)
     log_in: Callable[[str, str], Flow[str]] = field(repr=False)
-    token: str | None = field(default=None, repr=False)
 
-    def authorize(self) -> Flow[httpx.Auth | None]:
-        """Give the token, after logging in where that was not done yet."""
-        if self.token is None:
-            yield Exclusive(self._log_in_once())
-        assert self.token is not None
-        return BearerAuth(self.token)
-
-    def _log_in_once(self) -> Flow[None]:
-        if self.token is None:  # it may have come while this flow waited for its turn
-            self.token = check_token((yield from self.log_in(self.user, self.password)))
+    def _get(self) -> Flow[str]:
+        return check_token((yield from self.log_in(self.user, self.password)))
 
 
 def check_token(token: object) -> str:
@@ -115,3 +208,31 @@ def check_token(token: object) -> str:
             "it may have been copied wrongly"
         )
     return trimmed
+
+
+def read_token(path: Path) -> str:
+    """Read the token in a file; the message of an error names the file and shows no token."""
+    try:
+        return check_token(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"the token file {path} can't be read: {error.strerror}") from None
+    except UnicodeError:
+        raise ValueError(f"the token file {path} holds no token: it is no text") from None
+    except ValueError as error:
+        raise ValueError(f"the token file {path}: {error}") from None
+
+
+def read_claims(token: str) -> dict[str, Any]:
+    """Read what a JSON Web Token says of itself, unverified; nothing where it is none."""
+    import jwt  # as slow to import as httpx, and only a hint when to renew
+
+    try:
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return {}
+    return claims
+
+
+def _expiry(token: str) -> float:
+    expiry = read_claims(token).get("exp")
+    return float(expiry) if isinstance(expiry, int | float) else math.inf

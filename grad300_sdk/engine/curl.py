@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from grad300_sdk.engine.session import SECRET_HEADERS, Session
+
 if TYPE_CHECKING:
     import httpx
 
     from grad300_sdk.engine.flow import Send
-    from grad300_sdk.engine.session import Session
 
 __all__ = ["curl"]
 
@@ -24,13 +25,14 @@ def curl(session: Session, send: Send) -> str:
     url = session.url(send)
     words = ["curl"]
     words += ["--head"] if send.method == "HEAD" else []
-    words += ["--request", send.method] if send.method not in ("GET", "HEAD") else []
+    body = list(_body(send))
+    if body or send.method not in ("GET", "HEAD"):
+        words += ["--request", send.method]
     words += ["--globoff"] if "[" in str(url) else []
     words.append(quote(str(url)))
     for header in _headers(session, send, url):
         words += ["--header", header]
-    words += _body(send)
-    return " ".join(words)
+    return " ".join(words + body)
 
 
 def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
@@ -39,10 +41,15 @@ def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
             yield f'"Authorization: {session.credentials.shown}"'
         for name in session.headers:
             yield f'"{name}: ${_variable(name)}"'
-    for name, value in (send.headers or {}).items():
-        yield quote(f"{name}: {value}")
-    if send.json is not None:
-        yield "'Content-Type: application/json'"
+    own = send.headers or {}
+    for name, value in own.items():
+        is_secret = name.title() in SECRET_HEADERS
+        yield f'"{name}: ${_variable(name)}"' if is_secret else quote(f"{name}: {value}")
+    if "content-type" not in {name.lower() for name in own}:
+        if send.json is not None:
+            yield "'Content-Type: application/json'"
+        elif send.content is not None:
+            yield "Content-Type:"
 
 
 def _body(send: Send) -> Iterator[str]:

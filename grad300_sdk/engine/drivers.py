@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import Any, TypeVar
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import Any, Generic, TypeVar
 
 import anyio
 import httpx
@@ -19,7 +20,10 @@ from grad300_sdk.engine.connections import (
     BlockingConnections,
     renewed_after_fork,
 )
+from grad300_sdk.engine.errors import Error
 from grad300_sdk.engine.flow import (
+    Chunks,
+    Course,
     Effect,
     Exchange,
     Exclusive,
@@ -30,7 +34,7 @@ from grad300_sdk.engine.flow import (
     Together,
 )
 from grad300_sdk.engine.session import Session, bare
-from grad300_sdk.engine.translation import decoded, translated
+from grad300_sdk.engine.translation import Guarded, decoded, translated
 
 __all__ = ["AwaitingDriver", "BlockingDriver"]
 
@@ -69,38 +73,37 @@ class BlockingDriver(_Driver):
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and give what it returns."""
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    answer = self._perform(effect)
-                except BaseException as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(answer)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        finally:
-            flow.close()
+        course = Course(flow)
+        while course.effect is not None:
+            self._step(course)
+        return course.result  # type: ignore[no-any-return]
 
     def iterate(self, flow: ItemsFlow[T]) -> Iterator[T]:
         """Run a flow to its first effect now, and further as its items are asked for."""
-        first = next(flow, None)
-        return self._iterate(flow, first)
+        return self._iterate(Course(flow))
 
-    def _iterate(self, flow: ItemsFlow[T], effect: Effect | Items[T] | None) -> Iterator[T]:
+    def _iterate(self, course: Course[None]) -> Iterator[Any]:
         try:
-            while effect is not None:
-                answer = None
-                if isinstance(effect, Items):
-                    yield from effect.items
+            while course.effect is not None:
+                if isinstance(course.effect, Items):
+                    yield from course.effect.items
+                    course.answer(None)
+                elif isinstance(course.effect, Chunks):
+                    yield from self._chunks(course.effect.send)
+                    course.answer(None)
                 else:
-                    answer = self._perform(effect)
-                effect = flow.send(answer)
-        except StopIteration:
-            return
+                    self._step(course)
         finally:
-            flow.close()
+            course.close()
+
+    def _step(self, course: Course[Any]) -> None:
+        """Perform the effect that a flow waits for, and let the flow go on."""
+        try:
+            answer = self._perform(course.effect)
+        except BaseException as error:
+            course.fail(error)
+        else:
+            course.answer(answer)
 
     def close(self) -> None:
         """Close the connections, unless a copy of this client uses them."""
@@ -120,20 +123,47 @@ class BlockingDriver(_Driver):
         return time.sleep(effect.seconds)
 
     def _exchange(self, exchange: Exchange) -> httpx.Response:
+        with self._opened(exchange) as (response, body):
+            if exchange.send.sink is None or not response.is_success:
+                response.read()
+            else:
+                exchange.send.sink.begin(response)
+                for piece in body:
+                    exchange.send.sink.write(piece)
+        return bare(response, exchange)
+
+    def _chunks(self, send: Send) -> Iterator[bytes]:
+        course = Course(self.session.send(send))
+        while course.effect is not None:
+            begun = False
+            try:
+                if not isinstance(course.effect, Exchange):
+                    answer = self._perform(course.effect)
+                else:
+                    with self._opened(course.effect) as (answer, body):
+                        if answer.is_success:
+                            begun = True
+                            yield from body
+                            return
+                        answer.read()
+            except Error as error:
+                if begun:
+                    raise
+                course.fail(error)
+            else:
+                course.answer(answer)
+
+    @contextmanager
+    def _opened(self, exchange: Exchange) -> Iterator[tuple[httpx.Response, Guarded]]:
         self._check_open()
         request = exchange.request
         with translated(exchange), self.connections.client(request) as client:
             response = client.send(request, auth=exchange.auth, stream=True)
             try:
                 with decoded(response, exchange, self.session) as body:
-                    if exchange.send.sink is None or not response.is_success:
-                        response.read()
-                    else:
-                        for piece in body:
-                            exchange.send.sink.write(piece)
+                    yield response, body
             finally:
                 response.close()
-        return bare(response, exchange)
 
     def _together(self, effect: Together) -> list[Any]:
         flows, drawing = enumerate(effect.flows), threading.Lock()
@@ -167,41 +197,23 @@ class AwaitingDriver(_Driver):
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and give what it returns."""
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    answer = await self._perform(effect)
-                except BaseException as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(answer)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        finally:
-            flow.close()
+        course = Course(flow)
+        while course.effect is not None:
+            await self._step(course)
+        return course.result  # type: ignore[no-any-return]
 
     def iterate(self, flow: ItemsFlow[T]) -> AsyncIterator[T]:
         """Run a flow to its first effect now, and further as its items are asked for."""
-        first = next(flow, None)
-        return self._iterate(flow, first)
+        return _AwaitedItems(self, Course(flow))
 
-    async def _iterate(
-        self, flow: ItemsFlow[T], effect: Effect | Items[T] | None
-    ) -> AsyncGenerator[T, None]:
+    async def _step(self, course: Course[Any]) -> None:
+        """Perform the effect that a flow waits for, and let the flow go on."""
         try:
-            while effect is not None:
-                answer = None
-                if isinstance(effect, Items):
-                    for item in effect.items:
-                        yield item
-                else:
-                    answer = await self._perform(effect)
-                effect = flow.send(answer)
-        except StopIteration:
-            return
-        finally:
-            flow.close()
+            answer = await self._perform(course.effect)
+        except BaseException as error:
+            course.fail(error)
+        else:
+            course.answer(answer)
 
     async def close(self) -> None:
         """Close this event loop's connections, unless a copy of this client uses them."""
@@ -221,6 +233,43 @@ class AwaitingDriver(_Driver):
         return await anyio.sleep(effect.seconds)
 
     async def _exchange(self, exchange: Exchange) -> httpx.Response:
+        async with self._opened(exchange) as (response, body):
+            if exchange.send.sink is None or not response.is_success:
+                await response.aread()
+            else:
+                exchange.send.sink.begin(response)
+                async with aclosing(aiter(body)) as pieces:
+                    async for piece in pieces:
+                        exchange.send.sink.write(piece)
+        return bare(response, exchange)
+
+    async def _chunks(self, send: Send) -> AsyncGenerator[bytes, None]:
+        course = Course(self.session.send(send))
+        while course.effect is not None:
+            begun = False
+            try:
+                if not isinstance(course.effect, Exchange):
+                    answer = await self._perform(course.effect)
+                else:
+                    async with self._opened(course.effect) as (answer, body):
+                        if answer.is_success:
+                            begun = True
+                            async with aclosing(aiter(body)) as pieces:
+                                async for piece in pieces:
+                                    yield piece
+                            return
+                        await answer.aread()
+            except Error as error:
+                if begun:
+                    raise
+                course.fail(error)
+            else:
+                course.answer(answer)
+
+    @asynccontextmanager
+    async def _opened(
+        self, exchange: Exchange
+    ) -> AsyncGenerator[tuple[httpx.Response, Guarded], None]:
         self._check_open()
         request = exchange.request
         with translated(exchange):
@@ -228,14 +277,9 @@ class AwaitingDriver(_Driver):
             response = await client.send(request, auth=exchange.auth, stream=True)
             try:
                 with decoded(response, exchange, self.session) as body:
-                    if exchange.send.sink is None or not response.is_success:
-                        await response.aread()
-                    else:
-                        async for piece in body:
-                            exchange.send.sink.write(piece)
+                    yield response, body
             finally:
                 await response.aclose()
-        return bare(response, exchange)
 
     async def _together(self, effect: Together) -> list[Any]:
         flows = enumerate(effect.flows)
@@ -254,6 +298,60 @@ class AwaitingDriver(_Driver):
             for _ in range(effect.limit):
                 tasks.start_soon(work)
         return _in_order(results, failures)
+
+
+class _AwaitedItems(Generic[T]):
+    """Iterates over the items of a flow, and may be given up at any time.
+
+    It is no async generator: those want their event loop to end them, and trio warns of each
+    that is given up.
+    """
+
+    def __init__(self, driver: AwaitingDriver, course: Course[None]) -> None:
+        self._driver = driver
+        self._course = course
+        self._items: Iterator[T] | None = None
+        self._pieces: AsyncGenerator[T, None] | None = None
+        self._is_busy = False
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        if self._is_busy:
+            raise RuntimeError("another task is waiting for the next item already")
+        self._is_busy = True
+        try:
+            return await self._next()
+        except BaseException:
+            self._course.close()
+            raise
+        finally:
+            self._is_busy = False
+
+    async def aclose(self) -> None:
+        """Give up what is left."""
+        self._course.close()
+        if self._pieces is not None:
+            await self._pieces.aclose()
+
+    async def _next(self) -> T:
+        while (effect := self._course.effect) is not None:
+            if isinstance(effect, Items):
+                self._items = iter(effect.items) if self._items is None else self._items
+                for item in self._items:
+                    return item
+                self._items = None
+                self._course.answer(None)
+            elif isinstance(effect, Chunks):
+                self._pieces = self._pieces or self._driver._chunks(effect.send)  # type: ignore[assignment]
+                async for piece in self._pieces:
+                    return piece
+                self._pieces = None
+                self._course.answer(None)
+            else:
+                await self._driver._step(self._course)
+        raise StopAsyncIteration
 
 
 def _in_order(results: dict[int, Any], failures: list[BaseException]) -> list[Any]:

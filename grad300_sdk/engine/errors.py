@@ -33,6 +33,7 @@ __all__ = [
     "AuthenticationError",
     "DecodeError",
     "DownloadError",
+    "EngineWarning",
     "Error",
     "NotFoundError",
     "RateLimitError",
@@ -57,6 +58,10 @@ class Error(Exception):
 
     request: httpx.Request | None = None
     response: httpx.Response | None = None
+
+
+class EngineWarning(UserWarning):
+    """Something that the user should know, while the call goes on."""
 
 
 class TransportError(Error):
@@ -173,9 +178,10 @@ def from_status(
 
 def _status_line(response: httpx.Response, body: object) -> str:
     line = f"the server answered {response.status_code} {response.reason_phrase}".rstrip()
-    if location := response.headers.get("Location"):
-        return f"{line}, a redirect to {location} that is not followed"
-    return f"{line}: {excerpt(str(body))}" if body else line
+    if response.has_redirect_location:
+        return f"{line}, a redirect to {response.headers['Location']} that is not followed"
+    said = body if isinstance(body, str) else response.content.decode(errors="replace")
+    return f"{line}: {excerpt(said)}" if body else line
 
 
 def _message(body: object) -> str | None:

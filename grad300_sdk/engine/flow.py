@@ -7,8 +7,8 @@ one and the same flow serves the blocking client and the awaiting one; the drive
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from grad300_sdk.engine.errors import APIError
 
 __all__ = [
+    "Chunks",
+    "Course",
     "Effect",
     "Exchange",
     "Exclusive",
@@ -36,9 +38,13 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Sink(Protocol):
-    """What a body can be streamed into: an open binary file, for one."""
+    """What a body can be streamed into."""
 
-    def write(self, data: bytes, /) -> object:
+    def begin(self, response: httpx.Response) -> object:
+        """Make ready for the body of a response; what an earlier attempt left is of no use."""
+        ...
+
+    def write(self, data: bytes) -> object:
         """Take the next piece of the body."""
         ...
 
@@ -76,11 +82,11 @@ class Send:
     method: str
     path: str
     params: Mapping[str, Any] | None = None
-    json: Any = None
-    data: Mapping[str, Any] | None = None
-    files: Any = None
-    content: bytes | str | None = None
-    headers: Mapping[str, str] | None = None
+    json: Any = field(default=None, repr=False)
+    data: Mapping[str, Any] | None = field(default=None, repr=False)
+    files: Any = field(default=None, repr=False)
+    content: bytes | str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
     expects_json: bool = False
     anonymous: bool = False
     secrets: tuple[str, ...] = ()
@@ -118,6 +124,13 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunks:
+    """Send a request, and hand the pieces of its body to whoever iterates over the call."""
+
+    send: Send
+
+
+@dataclass(frozen=True, slots=True)
 class Exclusive:
     """Run a flow while no other exclusive flow of this client runs, and give its result."""
 
@@ -133,39 +146,72 @@ class Items(Generic[T_co]):
 
 Effect: TypeAlias = Send | Exchange | Sleep | Together | Exclusive
 Flow: TypeAlias = Generator[Effect, Any, T]
-ItemsFlow: TypeAlias = Generator[Effect | Items[T], Any, None]
+ItemsFlow: TypeAlias = Generator[Effect | Items[T] | Chunks, Any, None]
+
+
+class Course(Generic[T]):
+    """A flow under way: the effect that it waits for, and in the end its result.
+
+    It runs to its first effect when it is made; `effect` is None once it has ended.
+    """
+
+    def __init__(self, flow: Generator[Any, Any, T]) -> None:
+        self._flow = flow
+        self.effect: Any = None
+        self.result: Any = None
+        self._advance(next, flow)
+
+    def answer(self, answer: object) -> None:
+        """Give the flow what came of its effect."""
+        self._advance(self._flow.send, answer)
+
+    def fail(self, error: BaseException) -> None:
+        """Raise in the flow what its effect raised."""
+        self._advance(self._flow.throw, error)
+
+    def close(self) -> None:
+        """Leave the flow where it is: that is its end."""
+        self._flow.close()
+        self.effect = None
+
+    def _advance(self, step: Callable[[Any], Any], value: object) -> None:
+        try:
+            self.effect = step(value)
+        except StopIteration as stop:
+            self.effect, self.result = None, stop.value
 
 
 def collect(flow: ItemsFlow[T]) -> Flow[list[T]]:
     """Run a flow of items to its end and give all of them."""
     items: list[T] = []
-    answer = None
-    try:
-        while True:
-            effect = flow.send(answer)
-            answer = None
-            if isinstance(effect, Items):
-                items.extend(effect.items)
+    course = Course(flow)
+    while course.effect is not None:
+        if isinstance(course.effect, Items):
+            items.extend(course.effect.items)
+            course.answer(None)
+        else:
+            try:
+                answer = yield course.effect
+            except Exception as error:
+                course.fail(error)
             else:
-                answer = yield effect
-    except StopIteration:
-        return items
-    finally:
-        flow.close()
+                course.answer(answer)
+    return items
 
 
 def first_response(flow: Generator[Any, Any, Any]) -> Flow[httpx.Response]:
     """Run a flow up to the first response that is no error, and give that response."""
-    try:
-        effect = next(flow)
-        while True:
-            try:
-                answer = yield effect
-            except Exception as error:  # the flow decides, as it does when it runs to its end
-                effect = flow.throw(error)
-            else:
-                if isinstance(effect, Send):
-                    return answer  # type: ignore[no-any-return]
-                effect = flow.send(answer)
-    finally:
-        flow.close()
+    course = Course(flow)
+    while True:
+        effect = course.effect.send if isinstance(course.effect, Chunks) else course.effect
+        if isinstance(effect, Send):
+            effect = replace(effect, sink=None)
+        try:
+            answer = yield effect
+        except Exception as error:  # the flow decides, as it does when it runs to its end
+            course.fail(error)
+        else:
+            if isinstance(effect, Send):
+                course.close()
+                return answer  # type: ignore[no-any-return]
+            course.answer(answer)

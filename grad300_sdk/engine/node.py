@@ -24,7 +24,7 @@ from typing import (
 
 from grad300_sdk.engine.body import decode_json
 from grad300_sdk.engine.curl import curl
-from grad300_sdk.engine.flow import Flow, ItemsFlow, Send, Sink, first_response
+from grad300_sdk.engine.flow import Chunks, Flow, ItemsFlow, Send, Sink, first_response
 from grad300_sdk.engine.template import Template, compiled, nearest
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class SendOptions(TypedDict, total=False):
 class Sender:
     """Sends the requests of one call: its method and its path are known already.
 
-    Each method is a flow, for ``yield from``.
+    Each method but `chunks` is a flow, for ``yield from``.
     """
 
     __slots__ = ("_defaults",)
@@ -95,6 +95,10 @@ class Sender:
         """Send a request and give the bytes of the answer, as they came."""
         response = yield from self.response(**options)
         return response.content
+
+    def chunks(self, **options: Unpack[SendOptions]) -> Chunks:
+        """Give the effect that sends a request and hands over its body piece by piece."""
+        return Chunks(Send(**{**self._defaults, **options}))
 
     def json(self, kind: type[T], **options: Unpack[SendOptions]) -> Flow[T]:
         """Send a request and give the JSON of the answer, which must be of a kind.
@@ -146,6 +150,7 @@ class Node(Generic[M]):
     def __init__(self, parent: Node[M] | None, /, **variables: object) -> None:
         self.parent = parent
         self.__dict__.update(variables)
+        self._segment = self._template.expand(variables)
 
     @property
     def client(self) -> Root[M]:
@@ -157,9 +162,7 @@ class Node(Generic[M]):
     @property
     def path(self) -> str:
         """The path below the client's `base_api_url`, expanded and percent-encoded."""
-        names = self._template.names
-        above = "" if self.parent is None else self.parent.path
-        return above + self._template.expand({name: getattr(self, name) for name in names})
+        return ("" if self.parent is None else self.parent.path) + self._segment
 
     @property
     def template(self) -> str:
@@ -186,6 +189,8 @@ class Node(Generic[M]):
     if not TYPE_CHECKING:  # a type checker must still see a misspelt name
 
         def __getattr__(self, name: str) -> Any:
+            if isinstance(getattr(type(self), name, None), property):
+                return object.__getattribute__(self, name)  # it says itself what it lacks
             hint = "" if name.startswith("_") else nearest(name, dir(self))
             raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}{hint}")
 
@@ -198,8 +203,12 @@ def _checked_template(cls: type, text: str) -> Template:
         template = compiled(text.removeprefix(prefix))
     except ValueError as error:
         raise TypeError(f"{cls.__name__}: {error}") from None
-    declared = {name for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
+    declared = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
     for name in template.names:
+        if hasattr(Node, name) or name == "parent":
+            raise TypeError(
+                f"{cls.__name__}: a variable can't be called {name!r}, as nodes have one"
+            )
         if name not in declared:
             raise TypeError(
                 f"{cls.__name__}: template {text!r} has the unknown variable {name!r}; "
@@ -272,6 +281,7 @@ class Call(Generic[P, F, R, X]):
             first = next(flow)
         finally:
             flow.close()
+        first = first.send if isinstance(first, Chunks) else first
         assert isinstance(first, Send), "a call's first effect is its own request"
         return first
 

@@ -6,7 +6,8 @@ Retrying, redirects and logging in are flows like any other: no I/O here.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -15,18 +16,36 @@ from urllib.parse import quote
 import httpx
 
 from grad300_sdk.engine import retry
-from grad300_sdk.engine.body import decode_json
+from grad300_sdk.engine.body import decode_json, text
 from grad300_sdk.engine.credentials import Anonymous, Credentials
 from grad300_sdk.engine.errors import APIError, DecodeError, TransportError, from_status
 from grad300_sdk.engine.flow import Exchange, Flow, Send, Sleep
+from grad300_sdk.engine.sources import Sources
 from grad300_sdk.engine.template import SAFE, check_path, encode_query
 
-__all__ = ["SECRET_HEADERS", "Session", "bare", "shown", "without_secrets"]
+__all__ = [
+    "SECRET_HEADERS",
+    "Session",
+    "bare",
+    "check_headers",
+    "has_address",
+    "shown",
+    "without_secrets",
+]
 
 MAX_REDIRECTS = 5
 _jitter = random.SystemRandom().random
 # Headers that are left out of what a user is shown of a request.
 SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie")
+# RFC 9110, section 5: what a header's name and its value may be.
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(rb"(?:[^\x00-\x20\x7f]+(?:[ \t]+[^\x00-\x20\x7f]+)*)?")
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def is_unauthorized(response: httpx.Response) -> bool:
+    """Say whether a server refused the credentials themselves, as 401 does (RFC 9110)."""
+    return response.status_code == 401
 
 
 @dataclass(kw_only=True, eq=False)
@@ -49,15 +68,21 @@ class Session:
         The most bytes that a JSON answer may have.
     credentials : Credentials
         What identifies the user; sent to the server's own origin alone.
+    sources : Sources or None
+        Where they came from.
+    is_refused : callable
+        Says of a response whether the server refused the credentials themselves.
     """
 
     base_url: str
     user_agent: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     timeout: float
     retries: int
     max_json_bytes: int
     credentials: Credentials = field(default_factory=Anonymous)
+    sources: Sources | None = None
+    is_refused: Callable[[httpx.Response], bool] = is_unauthorized
 
     def __post_init__(self) -> None:
         self._origin = _origin(httpx.URL(self.base_url))
@@ -69,9 +94,12 @@ class Session:
             response = yield from self._attempts(send, url)
             if response.is_success:
                 return response
-            if not (response.has_redirect_location and retry.changes_nothing(send.method)):
+            target = _target(response) if retry.changes_nothing(send.method) else None
+            if target is None:
                 raise _api_error(response, send)
-            url = _target(response)
+            if _origin(target) != _origin(url):
+                send = replace(send, headers=_for_others(send.headers))
+            url = target
         error = TransportError(
             f"{send.method} {self.url(send)}: more than {MAX_REDIRECTS} redirects"
         )
@@ -79,10 +107,12 @@ class Session:
         raise error
 
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[httpx.Response]:
+        if send.secrets and self.sources is not None:
+            self.sources.warn_if_plain()
+        credentials = None if send.anonymous or not self.is_own(url) else self.credentials
+        is_renewed = False
         for attempt in count():
-            auth = None
-            if not send.anonymous and self.is_own(url):
-                auth = yield from self.credentials.authorize()
+            auth = None if credentials is None else (yield from credentials.authorize())
             try:
                 response: httpx.Response = yield Exchange(send, self.build(send, url), auth)
             except TransportError as error:
@@ -90,6 +120,10 @@ class Session:
                 if wait is None:
                     raise
             else:
+                if credentials and auth and not is_renewed and self.is_refused(response):
+                    is_renewed = True
+                    if (yield from credentials.renew(auth)):
+                        continue
                 wait = self._wait(send, attempt, response)
                 if wait is None:
                     return response
@@ -123,14 +157,14 @@ class Session:
         if "#" in path:
             raise ValueError(f"path {path!r}: what follows a '#' is never sent; write '%23'")
         check_path(path)
-        is_absolute = path.startswith(("http://", "https://", "//"))
-        text = quote(path, safe=f"{SAFE}[]" if is_absolute else SAFE)
-        query = encode_query(send.params or {})
+        is_absolute = path.startswith(("http://", "https://"))
+        text = _STRAY_PERCENT.sub("%25", quote(path, safe=f"{SAFE}[]" if is_absolute else SAFE))
+        query = encode_query(send.params) if send.params else ""
         if query:
             text = f"{text}{'&' if '?' in text else '?'}{query}"
         try:
             if is_absolute:
-                url = httpx.URL(self.base_url).join(text)
+                url = httpx.URL(text)
             else:
                 slash = "" if path.startswith(("/", "?")) or not path else "/"
                 url = httpx.URL(f"{self.base_url}{slash}{text}")
@@ -138,6 +172,8 @@ class Session:
             raise ValueError(f"path {path!r} makes no URL: {error}") from None
         if url.userinfo:
             raise ValueError("the URL holds a user name or password; give them to the client")
+        if not has_address(url):
+            raise ValueError(f"path {path!r} makes no URL of a server")
         return url
 
     def is_own(self, url: httpx.URL) -> bool:
@@ -156,9 +192,9 @@ class Session:
             "Accept": "application/json" if send.expects_json else "*/*",
             "Accept-Encoding": "gzip, deflate" if send.expects_json else "identity",
         }
-        for more in (self.headers if self.is_own(url) else None, send.headers):
+        for more in (self.headers if self.is_own(url) else None, check_headers(send.headers)):
             if more:
-                headers = dict(httpx.Headers({**httpx.Headers(headers), **httpx.Headers(more)}))
+                headers = {**httpx.Headers(headers), **more}
         wait = send.timeout or self.timeout
         return httpx.Request(
             send.method,
@@ -175,33 +211,69 @@ class Session:
 def shown(exchange: Exchange) -> httpx.Request:
     """Give the request of an exchange as a user may see it: without credentials and secrets."""
     request, send = exchange.request, exchange.send
-    for name in SECRET_HEADERS:
-        if name in request.headers:
-            del request.headers[name]
-    if not send.secrets:
+    if not send.secrets and not any(name in request.headers for name in SECRET_HEADERS):
         return request
-    return httpx.Request(request.method, request.url, data=without_secrets(send).data)
+    # Whoever gave the transport may still look at the request as it was sent: this is another.
+    headers = request.headers.copy()
+    for name in SECRET_HEADERS:
+        headers.pop(name, None)
+    if send.secrets:
+        headers.pop("Content-Length", None)
+        data = without_secrets(send).data
+        return httpx.Request(request.method, request.url, headers=headers, data=dict(data or {}))
+    stream, extensions = request.stream, request.extensions
+    copy = httpx.Request(
+        request.method, request.url, headers=headers, stream=stream, extensions=extensions
+    )
+    if isinstance(stream, httpx.ByteStream):
+        copy.read()
+    return copy
 
 
 def bare(response: httpx.Response, exchange: Exchange) -> httpx.Response:
-    """Take the credentials out of a response's request."""
+    """Take the credentials out of a response's requests: what was asked, what httpx would ask."""
     response.request = shown(exchange)
+    response.next_request = None
+    response.stream = httpx.ByteStream(b"")  # it was read, and would keep the response in memory
     return response
 
 
-def _target(response: httpx.Response) -> httpx.URL:
-    location = response.headers["Location"]
-    try:
-        url = response.url.join(location)
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host:
-        error = TransportError(
-            f"{response.request.method} {response.url}: a redirect to {location!r}, no http URL"
-        )
-        error.request, error.response = response.request, response
-        raise error
+def _target(response: httpx.Response) -> httpx.URL | None:
+    """Give where a response redirects to, or None where that can't be followed."""
+    if not response.has_redirect_location:
+        return None
+    url = response.url.join(response.headers["Location"])  # httpx has refused what is no URL
+    if url.scheme not in ("http", "https") or not has_address(url):
+        return None
     return url.copy_with(userinfo=b"", fragment=None)
+
+
+def has_address(url: httpx.URL) -> bool:
+    """Say whether there can be a server at a URL; of others, sockets raise errors of their own."""
+    labels = url.raw_host.removesuffix(b".").split(b".")
+    return all(0 < len(label) < 64 for label in labels) and (url.port or 0) < 65536
+
+
+def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Check headers, and give them with their names in small letters; no message shows a value."""
+    if not headers:
+        return {}
+    try:
+        checked = httpx.Headers(headers)
+    except UnicodeError:
+        raise ValueError("headers: only ASCII characters can be sent") from None
+    except TypeError as error:
+        raise TypeError(f"headers: {error}") from None
+    for name, value in checked.raw:
+        if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+            raise ValueError(f"headers: {name.decode()!r} is no name, or its value can't be sent")
+    return dict(checked)
+
+
+def _for_others(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Leave out of a call's headers what is for the server that was asked, and no other."""
+    secret = {name.lower() for name in (*SECRET_HEADERS, "Host")}
+    return {name: value for name, value in (headers or {}).items() if name.lower() not in secret}
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -213,7 +285,7 @@ def _api_error(response: httpx.Response, send: Send) -> APIError:
     try:
         body = decode_json(response)
     except DecodeError:
-        body = response.text
+        body = text(response)
     error = from_status(response, body, send.errors)
     error.retry_after = retry.retry_after(response.headers)
     return error

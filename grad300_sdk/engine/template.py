@@ -131,6 +131,8 @@ def check_path(path: str) -> None:
 
 def encode_query(params: Mapping[str, Any]) -> str:
     """Encode a query: None is left out, ``0`` and ``False`` are sent, a list is repeated."""
+    if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
+        raise TypeError(f"params is {params!r}, where a mapping of names to values is expected")
     pairs = [(name, text) for name, value in params.items() for text in _texts(value, name)]
     return urlencode(pairs, quote_via=quote, safe="")
 

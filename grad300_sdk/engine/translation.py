@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -13,9 +13,9 @@ import httpx
 from grad300_sdk.engine.body import Body
 from grad300_sdk.engine.errors import DecodeError, Error, RequestTimeoutError, TransportError
 from grad300_sdk.engine.flow import Exchange
-from grad300_sdk.engine.session import Session, shown
+from grad300_sdk.engine.session import Session, bare, shown
 
-__all__ = ["decoded", "translated"]
+__all__ = ["Guarded", "decoded", "translated"]
 
 # Errors of httpx's that are no `httpx.HTTPError`.
 _OTHERS = (httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
@@ -75,15 +75,20 @@ def _is_refused_certificate(error: BaseException | None) -> bool:
     return False
 
 
-def _harmless(error: Exception, exchange: Exchange) -> Exception | None:
-    if isinstance(error, httpx.LocalProtocolError):
-        return None
-    if isinstance(error, httpx.RequestError):
+def _harmless(error: Exception, exchange: Exchange) -> Exception:
+    """Take the credentials out of an error of httpx's, and out of those that led to it."""
+    if isinstance(error, httpx.HTTPError):
         error.request = shown(exchange)
+    if isinstance(error, httpx.HTTPStatusError):
+        bare(error.response, exchange)
+    cause: BaseException | None = error
+    while isinstance(error, httpx.LocalProtocolError) and cause is not None:
+        cause.args = ("this request is no valid HTTP",)
+        cause = cause.__cause__ or cause.__context__
     return error
 
 
-class _Guarded(httpx.SyncByteStream, httpx.AsyncByteStream):
+class Guarded(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A response's stream, judged and decompressed by a `Body` on its way."""
 
     def __init__(self, stream: Any, body: Body) -> None:
@@ -97,27 +102,42 @@ class _Guarded(httpx.SyncByteStream, httpx.AsyncByteStream):
                 return
         self._body.finish()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for piece in self._stream:
-            for part in self._body.feed(piece, time.monotonic()):
-                yield part
-            if self._body.enough:
-                return
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        pieces = aiter(self._stream)
+        try:
+            async for piece in pieces:
+                for part in self._body.feed(piece, time.monotonic()):
+                    yield part
+                if self._body.enough:
+                    await self._stop(pieces)
+                    return
+        except BaseException:
+            await self._stop(pieces)
+            raise
         self._body.finish()
 
+    async def _stop(self, pieces: AsyncIterator[bytes]) -> None:
+        """End httpx's generators, one in the other: trio warns of those that are abandoned."""
+        await self.aclose()
+        with suppress(Exception):
+            async for _ in pieces:
+                pass
+
     def close(self) -> None:
+        """Close the stream."""
         self._stream.close()
 
     async def aclose(self) -> None:
+        """Close the stream."""
         await self._stream.aclose()
 
 
 @contextmanager
-def decoded(response: httpx.Response, exchange: Exchange, session: Session) -> Iterator[_Guarded]:
+def decoded(response: httpx.Response, exchange: Exchange, session: Session) -> Iterator[Guarded]:
     """Have a response read through a `Body`, in place of httpx's unbounded decompression."""
     limit = session.max_json_bytes if exchange.send.expects_json else None
     body = Body(response, limit, exchange.send.timeout or session.timeout)
-    guarded = _Guarded(response.stream, body)
+    guarded = Guarded(response.stream, body)
     if response.is_closed:  # a transport of the caller's handed it over whole
         body.check_size(len(response.content))
         yield guarded

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from grad300_sdk.engine import Flow, M, Node, Sender, endpoint
+from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import APIError, AuthenticationError
 
 __all__ = ["Login", "log_in"]
@@ -48,7 +49,7 @@ class Login(Node[M], template="{+parent}/login"):
         True
         """
         token = (yield from _ask(send, email, password, _Answer)).access_token.strip()
-        self.client.set_token(token)
+        self.client.session.credentials = Token(token, source="login")
         return token
 
     @endpoint("POST", "/access-token")

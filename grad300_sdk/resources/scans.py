@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex, TypeAlias, cast
 
 from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
@@ -531,6 +531,6 @@ def describe_listing(
             for name, value in asked.items()
             if value is not None
         },
-        "retrieved": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "retrieved": datetime.now(UTC).isoformat(timespec="seconds"),
         "truncated": truncated,
     }

@@ -27,7 +27,7 @@ def answer(content: bytes = FITS, status: int = 200, **headers: str) -> httpx.Mo
 
 
 def scan(harness: Harness, transport: Any, scan_type: str = "TPI") -> Any:
-    client = harness.client("http://archive", transport=transport, retries=0)
+    client = harness.client("https://archive", transport=transport, retries=0)
     return client.scans[scan_type][42]
 
 
@@ -82,7 +82,7 @@ def test_a_stream_is_tried_again_before_its_first_piece(harness: Harness) -> Non
         httpx.Response(200, content=FITS),
     ]
     transport = httpx.MockTransport(lambda request: answers.pop(0))
-    client = harness.client("http://archive", transport=transport)
+    client = harness.client("https://archive", transport=transport)
     assert b"".join(harness.list(client.scans["TPI"][42].file.stream())) == FITS
     assert answers == []
 

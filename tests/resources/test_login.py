@@ -102,7 +102,7 @@ def test_a_bad_token(harness: Harness, sandbox: Sandbox) -> None:
 def test_wrong_arguments(
     harness: Harness, email: Any, password: Any, error: type[Exception]
 ) -> None:
-    client = harness.client("http://archive", transport=httpx.MockTransport(pytest.fail))
+    client = harness.client("https://archive", transport=httpx.MockTransport(pytest.fail))
     for call in (client.login, client.login.access_token):
         with pytest.raises(error):
             harness.call(call, email, password)
@@ -123,7 +123,7 @@ def test_wrong_arguments(
 )
 def test_an_answer_without_a_token(harness: Harness, body: bytes) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, content=body))
-    client = harness.client("http://archive", transport=transport)
+    client = harness.client("https://archive", transport=transport)
     with pytest.raises(DecodeError) as caught:
         harness.run(client.login("me@example.org", PASSWORD))
     assert TOKEN not in str(caught.value)
@@ -146,7 +146,7 @@ def test_test_token_is_posted_where_the_server_takes_only_that(harness: Harness,
     transport, methods = server(
         httpx.Response(405, headers={"Allow": "POST"}), httpx.Response(200, json={"id": 1})
     )
-    client = harness.client("http://archive", transport=transport)
+    client = harness.client("https://archive", transport=transport)
     answer = harness.run(getattr(client.login.test_token, use)())
     assert (answer if use == "__call__" else answer.json()) == {"id": 1}
     assert methods == ["GET", "POST"]
@@ -159,7 +159,7 @@ def test_test_token_is_not_posted_otherwise(harness: Harness) -> None:
         (httpx.Response(500), ServerError),
     ):
         transport, methods = server(answer)
-        client = harness.client("http://archive", transport=transport, retries=0)
+        client = harness.client("https://archive", transport=transport, retries=0)
         with pytest.raises(error):
             harness.run(client.login.test_token())
         assert methods == ["GET"]
@@ -168,9 +168,9 @@ def test_test_token_is_not_posted_otherwise(harness: Harness) -> None:
 def test_curl_and_request_show_no_password() -> None:
     from grad300_sdk import Client
 
-    call = Client("http://archive", token=TOKEN).login.access_token
+    call = Client("https://archive", token=TOKEN).login.access_token
     assert call.curl("me@example.org", PASSWORD) == (
-        "curl --request POST http://archive/api/v1/login/access-token "
+        "curl --request POST https://archive/api/v1/login/access-token "
         '--data-urlencode username=me@example.org --data-urlencode "password=$PASSWORD"'
     )
     assert PASSWORD.encode() not in call.request("me@example.org", PASSWORD).content

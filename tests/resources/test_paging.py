@@ -23,7 +23,7 @@ def connect(harness: Harness) -> Connect:
 
     def make(archive: Any, **options: Any) -> Any:
         transport = httpx.MockTransport(archive)
-        return harness.client("http://archive", transport=transport, **options)
+        return harness.client("https://archive", transport=transport, **options)
 
     return make
 

@@ -21,7 +21,7 @@ def offline() -> Any:
     def fail(request: httpx.Request) -> httpx.Response:
         raise AssertionError(f"sent {request!r}")
 
-    return Client("http://archive", transport=httpx.MockTransport(fail))
+    return Client("https://archive", transport=httpx.MockTransport(fail))
 
 
 @pytest.mark.parametrize("scan_type", ["TPI", "Images", "Spectrum", "OnOff"])

@@ -1,35 +1,26 @@
 """FITS files: bytes in, an astropy Table or HDUList out.
 
-Files of the GRAD300 telescope are odd in some ways, and astropy warns of them or stumbles over
-them. They are repaired here, in memory, before astropy sees them; the bytes that were given stay
-as they are. Sections are those of the FITS Standard 4.0; what they are held against is what the
-telescope's software writes, as seen in files of 2025.
+GRAD300's files are odd, and astropy warns of them or stumbles over them. They are repaired here,
+in memory, before astropy sees them. What is odd, as the telescope's software writes it, seen in
+files of 2025, with the section of the FITS Standard 4.0 that it does not keep:
 
-============================================= ================== ===============================
-What the files hold                           What FITS says     What is done here
-============================================= ================== ===============================
-``DIAMETER =``: the equals sign in column 10  4.1.2.2: column 9  moved: `_repaired`
-``CTYPE1  = RA``: strings without quotes      4.2.1.1: quotes    quoted: `_repaired`
-``OBJECT  = '     sun'``: blanks before text  4.2.1.1: they      taken away: `_repaired`
-                                              count
-``HIERARCH Scan Tag= '1'``: long keywords     4.1.2.1: up to 8   kept, a convention that astropy
-                                              characters         knows
-Units ``Days``, ``Degree``, ``count``         4.3: ``d``,        renamed: `UNITS`
-                                              ``deg``, ``ct``
-Blanks on both sides of a table's text        7.3.3.1: they      taken away: `_texts`
-                                              count
-Data that end where they end                  3.3.2, 7.3.3: in   padded: `_Part.content`
-                                              blocks of 2880
-``NAXIS2  = 0``, and rows after it            7.3.1: the number  counted, with a warning:
-                                              of rows            `_rescued`
-Fewer rows than ``NAXIS2`` says               7.3.1              the whole ones, with a warning:
-                                                                 `_rescued`
-Images without data, or with too little       4.4.1: NAXISn      refused: `_parts`
-Files cut in a header (at 4096 bytes)         4.4.1: ``END``     refused: `_cards`
-============================================= ================== ===============================
+- ``DIAMETER =``: the equals sign stands in column 10, not 9 (4.1.2.2). `_repaired` moves it.
+- ``CTYPE1  = RA``: strings in images lack their quotes (4.2.1.1). `_repaired` adds them.
+- ``OBJECT  = '     sun'``: blanks before text would count (4.2.1.1). `_repaired` drops them.
+- ``HIERARCH Scan Tag= '1'``: a keyword has 8 characters (4.1.2.1). Kept: astropy knows this
+  convention.
+- ``Days``, ``Degree``, ``count``: units are ``d``, ``deg``, ``ct`` (4.3). `_UNITS` renames them.
+- ``DATE-OBS`` without ``MJD-OBS`` is allowed (9.5), but astropy's WCS warns of it. `_add_days`
+  adds it to images.
+- Cells of text are padded on both sides, where blanks count (7.3.3.1). `_texts` drops them.
+- Data end where they end, not with a block of 2880 bytes (3.3.2, 7.3.3). `_Part.content` pads.
+- ``NAXIS2 = 0`` with rows after it, or more rows than are there (7.3.1). `_rescue` counts, and
+  the caller is warned.
+- Images lack data, and files are cut at 4096 bytes, before ``END`` (4.4.1). `_parts` and `_cards`
+  refuse them.
 
 Cards and cells are repaired by their form, not by their names, so that columns and cards that do
-not exist yet are read in the same way; so are files from elsewhere.
+not exist yet are read in the same way, and files from elsewhere too.
 """
 
 from __future__ import annotations
@@ -55,8 +46,15 @@ from grad300_sdk.records import ScanType
 
 __all__ = ["open_file", "read_fits", "read_table"]
 
-#: How the telescope spells units, in lower case, and how FITS does (4.3, tables 3 to 5).
-UNITS = {"days": "d", "day": "d", "degree": "deg", "degrees": "deg", "count": "ct", "counts": "ct"}
+# How the telescope spells units, in lower case, and how FITS does (4.3).
+_UNITS = {
+    "days": "d",
+    "day": "d",
+    "degree": "deg",
+    "degrees": "deg",
+    "count": "ct",
+    "counts": "ct",
+}
 
 _BLOCK = 2880  # bytes: 3.1
 _CARD = 80  # characters: 3.2
@@ -256,8 +254,8 @@ class _Part:
     def text(self, keyword: str) -> str:
         """Give the value of a card as text, nothing if there is no such card."""
         place = self._places.get(keyword)
-        match = None if place is None else _VALUE.match(self.cards[place], 10)
-        return (match[1] or match[2] or "").rstrip() if match else ""
+        match = _VALUE.match("" if place is None else self.cards[place], 10)
+        return (match[1] or match[2] or "").rstrip().replace("''", "'") if match else ""
 
     def number(self, keyword: str, default: int | None = None, most: int = 2**63) -> int:
         """Give the value of a card that holds a number from 0 on."""
@@ -265,7 +263,9 @@ class _Part:
         if not text and default is not None:
             return default
         if not text.isdecimal() or int(text) > most:
-            raise DecodeError(f"expected a number from 0 to {most}, but got {keyword} = {text!r}")
+            raise DecodeError(
+                f"expected a number from 0 to {most}, but got {keyword} = {excerpt(text)}"
+            )
         return int(text)
 
     def set(self, keyword: str, value: int | float | str) -> None:
@@ -285,7 +285,9 @@ class _Part:
         """How many bytes of data the header claims: 4.4.1, 6.2."""
         shape, bits = self.shape, self.text("BITPIX").lstrip("-")
         if bits not in ("8", "16", "32", "64"):
-            raise DecodeError(f"expected 8, 16, 32 or 64 bits a number, but got BITPIX = {bits!r}")
+            raise DecodeError(
+                f"expected 8, 16, 32 or 64 bits a number, but got BITPIX = {excerpt(bits)}"
+            )
         if self.text("GROUPS") == "T" and shape[:1] == [0]:
             shape = shape[1:]
         values = math.prod(shape) if shape else 0
@@ -313,7 +315,9 @@ def _parts(content: bytes) -> tuple[list[_Part], list[str]]:
         cards, start = _cards(content, end)
         part = _Part(cards, memoryview(content)[start:])
         if not part.text("XTENSION" if parts else "SIMPLE"):
-            raise DecodeError(f"expected a header of FITS, but it starts with {cards[0]!r}")
+            raise DecodeError(
+                f"expected the header of an HDU, but it starts with {excerpt(cards[0])!r}"
+            )
         if part.is_table:
             remarks += _rescue(part)
         size, rest = part.size, len(part.data)
@@ -326,7 +330,7 @@ def _parts(content: bytes) -> tuple[list[_Part], list[str]]:
             part.fields = _fields(part)
             remarks += _without_gaps(part)
         padded = end + (start - end) % _BLOCK
-        if padded <= len(content) and not content.startswith(b"XTENSION", end):
+        if padded == len(content) or content.startswith(b"XTENSION", padded):
             end = padded
     if content[end:].strip(b"\0 "):
         remarks.append(f"{len(content) - end} bytes after the data were left out")
@@ -379,7 +383,7 @@ def _repaired(card: str) -> str:
 def _quoted(keyword: str, text: str) -> str:
     text = text.strip()
     if re.match("[BCT]UNIT", keyword):
-        text = UNITS.get(text.lower(), text)
+        text = _UNITS.get(text.lower(), text)
     return f"'{text:<8}'"
 
 
@@ -442,14 +446,18 @@ def _fields(part: _Part) -> list[_Field]:
     for number in range(1, part.number("TFIELDS", most=_MOST) + 1):
         match = _COLUMN_FORMAT.fullmatch(form := part.text(f"TFORM{number}").upper())
         if match is None:
-            raise DecodeError(f"expected the format of a column, but got TFORM{number} = {form!r}")
+            raise DecodeError(
+                f"expected the format of a column, but got TFORM{number} = {excerpt(form)}"
+            )
         repeat, code = int(match[1] or 1), match[2]
         width = (repeat + 7) // 8 if code == "X" else repeat * _BYTES[code]
         is_plain = repeat > 0 and code in _NUMPY and not match[3]
         is_converted = any(f"{name}{number}" in part for name in _CONVERTED)
-        name = part.text(f"TTYPE{number}") or f"col{number}"
-        if name in fields:
-            name = f"{name}_{number}"
+        given = part.text(f"TTYPE{number}")
+        name = given or f"col{number}"
+        while name in fields:
+            name = f"{name[:50]}_{number}"
+        if name != given:
             part.set(f"TTYPE{number}", name)
         unit = part.text(f"TUNIT{number}")
         fields[name] = _Field(name, unit, code, repeat, width, is_plain and not is_converted)
@@ -508,8 +516,8 @@ def _table_by_astropy(part: _Part) -> Table:
     """Read a table with columns that want more than their bytes: scaled, null, variable."""
     (hdu,) = _hdus([part])
     table = Table.read(hdu, format="fits", unit_parse_strict="silent", mask_invalid=False)
-    for column in table.itercols():
-        if isinstance(column, Column) and column.dtype.kind == "S":
+    for column in list(table.itercols()):
+        if isinstance(column, Column) and column.dtype.kind in "SU":
             column[...] = np.char.strip(column.data)
         elif isinstance(column, Column) and not column.dtype.isnative:
             table.replace_column(column.name, _native(column))
@@ -544,7 +552,8 @@ def _settle(data: fits.FITS_rec, fields: list[_Field]) -> None:
         if not field.is_simple:
             data.field(place)
         elif field.code == "A":
-            rows[field.name] = _texts(rows[field.name], "S")
+            name = rows.dtype.names[place]
+            rows[name] = _texts(rows[name], "S")
 
 
 def _add_days(part: _Part) -> None:

@@ -241,7 +241,7 @@ class Root(Node[M]):
         """
         response: httpx.Response = yield Send(
             method=check_method(method),
-            path=path,
+            path=self.session.with_scheme(path),
             params=params,
             json=json,
             data=data,
@@ -275,7 +275,9 @@ class Root(Node[M]):
         DecodeError
             If the answer is no JSON.
         """
-        result: Any = yield from send.json(object, path=path, params=params)
+        result: Any = yield from send.json(
+            object, path=self.session.with_scheme(path), params=params
+        )
         return result
 
     def tree(self) -> Tree:

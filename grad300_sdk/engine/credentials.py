@@ -118,7 +118,7 @@ class _Renewable(Credentials):
         the server refuses it.
     """
 
-    source: str
+    source: str = ""
     reload_before: float | None = None
     token: str | None = field(default=None, repr=False)
     _renew_at: float = field(default=math.inf, repr=False)
@@ -167,6 +167,7 @@ class _Renewable(Credentials):
 class TokenFile(_Renewable):
     """A file that holds a bearer token; it is read when this is made."""
 
+    source: str = "token file"
     path: Path
 
     def __post_init__(self) -> None:
@@ -187,6 +188,7 @@ class Login(_Renewable):
         Gives the flow that logs in and returns a bearer token.
     """
 
+    source: str = "user and password"
     user: str = field(repr=False)
     password: str = field(repr=False)
     log_in: Callable[[str, str], Flow[str]] = field(repr=False)

@@ -176,6 +176,11 @@ class Session:
             raise ValueError(f"path {path!r} makes no URL of a server")
         return url
 
+    def with_scheme(self, path: str) -> str:
+        """Give a path that a user wrote; ``//host`` is a URL of the server's scheme (RFC 3986)."""
+        is_url = isinstance(path, str) and path.startswith("//")
+        return f"{self._origin[0]}:{path}" if is_url else path
+
     def is_own(self, url: httpx.URL) -> bool:
         """Say whether a URL is of the server's own origin, which alone gets credentials."""
         return _origin(url) == self._origin

@@ -116,6 +116,9 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 def _node_class(function: Any) -> type[Node[Any]] | None:
     """Give the class of nodes that a property or ``__getitem__`` says it returns."""
-    annotation = get_type_hints(function).get("return")
+    try:
+        annotation = get_type_hints(function).get("return")
+    except NameError:  # a name that only type checkers see
+        return None
     cls: Any = get_origin(annotation) or annotation
     return cls if inspect.isclass(cls) and issubclass(cls, Node) else None

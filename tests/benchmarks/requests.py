@@ -33,9 +33,9 @@ assert len(rows) == 100
 
 
 @contextmanager
-def server(*options: str) -> Iterator[tuple[str, str, str]]:
+def server(*options: str, scans: int = 1000) -> Iterator[tuple[str, str, str]]:
     """Run a sandbox in another process; give its URL, user and password."""
-    command = [sys.executable, "-m", "grad300_sdk.sandbox", "--scans", "1000", *options]
+    command = [sys.executable, "-m", "grad300_sdk.sandbox", "--scans", str(scans), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url, user, password = (process.stdout.readline().split()[-1] for _ in range(3))

@@ -120,7 +120,7 @@ class Walk:
                 if is_short or not page or self.truncated or self._missing() == 0:
                     return
             count = self._missing() if eager and width > 1 else min(width, self._missing())
-            pages = yield Together(self._pages(count), self.ahead)
+            pages = yield Together(self._pages(count), int(min(count, self.ahead)))
             width = min(2 * width, self.ahead)
 
     def _pages(self, count: float) -> Iterator[Flow[list[Row]]]:

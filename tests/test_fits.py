@@ -361,7 +361,7 @@ class TestRescuedTables:
         assert len(caught) == 1
         assert hdus[1].header["NAXIS2"] == rows
         whole = read_fits(content)[1]
-        assert hdus[1].header == whole.header
+        assert dict(hdus[1].header) == dict(whole.header)
         assert hdus[1].data.tobytes() == whole.data.tobytes()
 
     def test_no_rows_counted_and_the_file_padded(self):
@@ -505,9 +505,9 @@ class TestRefused:
         self.refuse(change(content, "NAXIS2", "NAXIS2  = 10000"), "expected 200000000 bytes")
 
     def test_what_astropy_stumbles_over_is_no_error_of_its_own(self):
-        for read, file in ((read_fits, IMAGE), (read_table, TPI)):
+        for read in (read_fits, read_table):
             with pytest.raises(DecodeError, match="can be read, but") as caught:
-                read(change(file, "SITELAT", "GCOUNT  = 0"))
+                read(change(TPI, "XTENSION", "XTENSION= 'TABLE'"))
             assert caught.value.__cause__ is not None
 
 
@@ -664,8 +664,14 @@ class TestAnyBytes:
     @pytest.mark.filterwarnings("ignore")
     def test_cards_changed_in_headers(self):
         source = random.Random(0)
-        keywords = "NAXIS NAXIS1 NAXIS2 BITPIX PCOUNT GCOUNT TFIELDS TFORM1 TFORM20 TTYPE1 EXTNAME XTENSION SITELAT SITEELEV"
-        values = "-1 0 1 2 999 99999999 1E9 '1PE(9)' '3X' '1L' '2C' '0A' '16A8' 'JD' 'IMAGE' 'TABLE' T abc nan 'a&'"
+        keywords = (
+            "NAXIS NAXIS1 NAXIS2 BITPIX PCOUNT GCOUNT TFIELDS TFORM1 TFORM20 TTYPE1 EXTNAME "
+            "XTENSION SITELAT SITEELEV"
+        )
+        values = (
+            "-1 0 1 2 999 99999999 1E9 '1PE(9)' '3X' '1L' '2C' '0A' '16A8' 'JD' 'IMAGE' 'TABLE' "
+            "T abc nan 'a&'"
+        )
         extra = "TSCAL1 TZERO8 TNULL9 TDIM8 TDIM20 TDISP1 ZIMAGE GROUPS THEAP CONTINUE END"
         for _ in range(150):
             content = TPI

@@ -21,7 +21,7 @@ from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.io.votable.exceptions import W03
 from astropy.table import Column, MaskedColumn, Table
 from astropy.table.connect import TableWrite
-from astropy.time import Time
+from astropy.time import Time, TimeDelta
 
 from grad300_sdk.filters import parse_date
 from grad300_sdk.records import FIELDS, INTEGERS, ScanType, read_rows, repeats
@@ -60,15 +60,12 @@ class _ScanTableWrite(TableWrite):  # type: ignore[misc]  # astropy has no types
 
     def __call__(self, *args: Any, format: str | None = None, **kwargs: Any) -> None:  # noqa: A002
         name = format or _identify(args, kwargs)
-        if name is None:
-            super().__call__(*args, format=format, **kwargs)  # which says what is wrong
-            return
+        # Where there is no format, or none of that name, astropy says so.
+        prepare = _PREPARE.get(name, _prepare_for_text) if name else _prepare_for_all
         if name == "hdf5":
             kwargs.setdefault("serialize_meta", True)
         with _no_doubts():
-            _PREPARE.get(name, _prepare_for_text)(self._instance).write(
-                *args, format=format, **kwargs
-            )
+            prepare(self._instance).write(*args, format=format, **kwargs)
 
 
 class ScanTable(Table):  # type: ignore[misc]  # astropy has no types
@@ -94,6 +91,22 @@ class ScanTable(Table):  # type: ignore[misc]  # astropy has no types
     """
 
     write = UnifiedReadWriteMethod(_ScanTableWrite)
+
+    def __getstate__(self) -> Any:
+        columns, meta = super().__getstate__()
+        for name, column in columns.items():
+            # Of a Time, astropy does not pickle the mask.
+            if isinstance(column, Time | TimeDelta) and column.masked:
+                columns[name] = (column.unmasked, np.array(column.mask))
+        return columns, meta
+
+    def __setstate__(self, state: Any) -> None:
+        columns, meta = state
+        for name, column in columns.items():
+            if isinstance(column, tuple):
+                columns[name], mask = column
+                columns[name][mask] = np.ma.masked
+        super().__setstate__((columns, meta))
 
 
 def make_table(
@@ -159,8 +172,10 @@ class _Cells:
 
     def are_within(self, limits: range) -> bool:
         """Say whether all whole numbers are within limits."""
+        if int not in self.types:
+            return True
         numbers = [value for value in self.values if type(value) is int]
-        return not numbers or (min(numbers) in limits and max(numbers) in limits)
+        return min(numbers) in limits and max(numbers) in limits
 
 
 def _make_columns(rows: Sequence[Any], scan_type: ScanType | None) -> dict[str, Any] | None:
@@ -210,11 +225,13 @@ def _take_types(further: dict[str, _Cells], count: int, scan_type: ScanType | No
     """Make the column of the types, and take them from the further keys; None if one is wrong."""
     told = further.pop("scan_type", None)
     if scan_type is None:
+        values = told.values if told and told.types <= {str} else []
         try:
-            types = [ScanType(value).value for value in (told.values if told else [""] * count)]
+            names = {value: ScanType(value).value for value in set(values)}
         except ValueError:
             return None
-        return MaskedColumn(np.array(types, str), copy=False)
+        types = np.array([names[value] for value in values], str)
+        return MaskedColumn(types, copy=False) if len(types) == count else None
     if told and not all(repeats(value, scan_type) for value in told.values):
         further["scan_type"] = told
     return MaskedColumn(np.full(count, scan_type.value), copy=False)
@@ -247,13 +264,11 @@ def _make_column(cells: _Cells, kind: type | None, times: Times) -> Any:
         return _make_times(cells, times) if cells.types <= {str, NoneType} else None
     if kind not in _DTYPES:
         return None
-    if kind is float and int in cells.types:
-        fits = cells.types <= {int, float, NoneType} and cells.are_within(INTEGERS)
-    else:
-        fits = cells.types <= {kind, NoneType}
-    if not fits:
+    if not cells.types <= {kind, NoneType, int if kind is float else kind}:
         return None
     if kind is float:
+        if not cells.are_within(INTEGERS):
+            return None
         data = np.array(cells.values, float)  # None becomes nan, and JSON has no nan of its own
         return MaskedColumn(data, mask=np.isnan(data), copy=False)
     filled, mask = cells.fill(kind())
@@ -271,6 +286,8 @@ def _make_times(cells: _Cells, times: Times) -> Any:
     filler = next((text for text in cells.values if text is not None), "2000-01-01T00:00:00")
     texts, mask = cells.fill(filler)
     column = _parse(texts)
+    if column is None:
+        column = _parse([_pad(text) for text in texts])
     if column is None:
         dates = [date.replace(tzinfo=None) for date in map(parse_date, texts) if date is not None]
         if len(dates) < len(texts):
@@ -311,6 +328,18 @@ def _parse(texts: list[str]) -> Any:
             )
         except ValueError:  # no such day, or no such hour
             return None
+
+
+def _pad(text: str) -> str:
+    """Write a date in UTC with microseconds, which many leave out where they are zero."""
+    for offset in ("Z", "+00:00"):
+        if text.endswith(offset):
+            text = text[: -len(offset)]
+            break
+    if len(text) == _SECONDS:
+        return f"{text}.000000"
+    # After a point alone there must be a digit.
+    return text.ljust(len(_DATE), "0") if len(text) > _SECONDS + 1 else text
 
 
 def _align(texts: list[str]) -> Any:
@@ -361,7 +390,7 @@ def _prepare_for_ecsv(table: ScanTable) -> Table:
 
 def _prepare_for_fits(table: ScanTable) -> Table:
     """Make a table of what FITS can hold: text is ASCII there."""
-    plain = _make_plain(table, _NOT_FITS, is_angle_in_degrees=True)
+    plain = _make_plain(table, _NOT_FITS, is_strict=True)
     for column in plain.columns.values():
         if isinstance(column, MaskedColumn) and column.dtype.kind == "b":
             column.info.serialize_method["fits"] = "data_mask"  # a logical can't be null
@@ -371,7 +400,7 @@ def _prepare_for_fits(table: ScanTable) -> Table:
 
 def _prepare_for_votable(table: ScanTable) -> Table:
     """Make a table of what a VOTable can hold: its description takes the `meta`."""
-    plain = _make_plain(table, _NOT_XML, is_angle_in_degrees=True)
+    plain = _make_plain(table, _NOT_XML, is_strict=True)
     for column in plain.columns.values():
         if isinstance(column, MaskedColumn) and column.dtype.kind == "i":
             column.info.meta = {"values": {"null": int(column.fill_value)}}
@@ -383,7 +412,7 @@ def _prepare_for_votable(table: ScanTable) -> Table:
 
 def _prepare_for_text(table: ScanTable) -> Table:
     """Make a table of text and numbers alone; the formats have no place for most of `meta`."""
-    plain = _make_plain(table, _NOTHING, is_angle_in_degrees=False)
+    plain = _make_plain(table, _NOTHING, is_strict=False)
     for name, column in plain.columns.items():
         if isinstance(column, MaskedColumn) and column.dtype.kind == "b":
             plain[name] = MaskedColumn(column.astype(str), mask=column.mask)
@@ -398,15 +427,19 @@ def _prepare_for_tdat(table: ScanTable) -> Table:
     return plain
 
 
-def _make_plain(table: ScanTable, unfit: re.Pattern[str], *, is_angle_in_degrees: bool) -> Table:
-    """Make a table, without its `meta`, of what more formats can hold: dates are text."""
+def _make_plain(table: ScanTable, unfit: re.Pattern[str], *, is_strict: bool) -> Table:
+    """Make a table of what more formats can hold: without `meta`, and with dates as text.
+
+    A strict one has right ascension in degrees, and plain names.
+    """
     columns: dict[str, Any] = {}
     taken: set[str] = set()
     for name in table.colnames:
         column = _make_plain_column(table[name], unfit)
-        if is_angle_in_degrees and (name == "ra" or getattr(column, "unit", None) == _HOURS):
-            column = _in_degrees(column)
-        name = _escape(name, unfit)
+        if is_strict:
+            if name == "ra" or getattr(column, "unit", None) == _HOURS:
+                column = _in_degrees(column)
+            name = re.sub(r"\W", "_", name, flags=re.ASCII)
         while name.lower() in taken:
             name += "_"  # to FITS, names that differ in case alone are the same
         taken.add(name.lower())
@@ -438,7 +471,7 @@ def _make_plain_column(column: Any, unfit: re.Pattern[str]) -> Any:
 def _in_degrees(column: Any) -> Any:
     """Convert the angles of a column, if that is what they are."""
     unit = column.unit
-    if not units.deg.is_equivalent(unit):
+    if unit is None or not units.deg.is_equivalent(unit):
         return column
     # To astropy, an hour has not quite fifteen degrees.
     column = column * (15.0 if unit == _HOURS else unit.to(units.deg))

@@ -53,6 +53,9 @@ FAULTS = [
     ("date", 1738661721),
     ("date", "2025-02-30T00:00:00"),
     ("date", "2025-02-04T24:30:00"),
+    ("date", "2025-02-04T09:35:21."),
+    ("date", "2025-02-04T09:35:21+00:00Z"),
+    ("date", "2025-02-04T09:35:2"),
     ("date", "2016-12-31T23:59:60"),
     ("date", "0000-02-04T09:35:21"),
     ("date", "0001-01-01T00:00:00+01:00"),
@@ -218,8 +221,15 @@ def test_astropy_and_numpy_are_not_needed():
 
 @pytest.mark.parametrize(
     ("value", "scan_type"),
-    [("TPI", "TPI"), (" tpi ", "TPI"), ("image", "Images"), ("IMAGES", "Images")]
-    + [("spectrum", "Spectrum"), ("onoff", "OnOff"), ("on_off", "OnOff"), ("OnOff", "OnOff")],
+    [
+        ("TPI", "TPI"),
+        (" tpi ", "TPI"),
+        ("image", "Images"),
+        ("IMAGES", "Images"),
+        ("spectrum", "Spectrum"),
+        ("on_off", "OnOff"),
+        ("OnOff", "OnOff"),
+    ],
 )
 def test_a_scan_type_in_any_case(value, scan_type):
     assert ScanType(value).value == scan_type

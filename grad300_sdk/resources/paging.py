@@ -154,7 +154,9 @@ class Walk:
         self.found += len(rows)
         self._offset += len(page)
         self._largest = max(self._largest, len(page))
-        return [{**row, **self.label} for row in rows] if self.label else rows
+        if not self.label:
+            return rows
+        return [{**row, **self.label} if isinstance(row, dict) else row for row in rows]
 
     def _is_new(self, row: Any) -> bool:
         return _identity(row) not in self._seen

@@ -29,7 +29,7 @@ class FakeArchive:
     after each request.
     """
 
-    rows: list[Row]
+    rows: list[Any]
     cap: int | None = None
     ignores_offset: bool = False
     filters: bool = False

@@ -176,6 +176,7 @@ def test_dates(
 
 def test_all_types_are_searched_one_after_the_other(harness: Harness, connect: Connect) -> None:
     archive = FakeArchive(scans(3))
+    assert harness.list(connect(FakeArchive(["odd"])).scans.search()) == ["odd"] * 4
     found = harness.list(connect(archive).scans.search(source="sun"))
     assert [(row["scan_type"], row["id"]) for row in found] == [
         (scan_type.value, number) for scan_type in ScanType for number in (1, 2, 3)

@@ -1,0 +1,163 @@
+"""Records and tables of listings, on both clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from grad300_sdk import Grad300Warning, ScanRecord, conf
+from grad300_sdk.sandbox import Sandbox
+from tests.conftest import Harness
+from tests.resources.archive import FakeArchive, scan
+
+COLUMNS = [
+    "id",
+    "scan_type",
+    "file_name",
+    "file_path",
+    "size",
+    "source",
+    "ra",
+    "dec",
+    "date",
+    "date_obs",
+    "date_end",
+    "gain",
+    "comment",
+]
+
+
+@pytest.fixture
+def connect(harness: Harness) -> Callable[..., Any]:
+    """Make a client of a fake archive."""
+
+    def make(archive: Any, **options: Any) -> Any:
+        transport = httpx.MockTransport(archive)
+        return harness.client("https://archive", transport=transport, **options)
+
+    return make
+
+
+@pytest.mark.parametrize("all_types", [False, True])
+def test_table_and_records(harness: Harness, client: Any, all_types: bool) -> None:
+    scans = client.scans if all_types else client.scans["TPI"]
+    rows = harness.list(scans.search())
+    table = harness.run(scans.table(page_size=30))
+    records = harness.run(scans.records(page_size=30))
+    assert table.colnames[:13] == COLUMNS
+    assert list(table["id"]) == [row["id"] for row in rows] == [r.id for r in records]
+    assert list(table["scan_type"]) == [record.scan_type for record in records]
+    assert all(isinstance(record, ScanRecord) for record in records)
+    assert [str(table[name].unit) for name in ("ra", "dec", "size")] == [
+        "hourangle",
+        "deg",
+        "byte",
+    ]
+    assert table.meta["truncated"] is False
+    assert table.meta["path"] == scans.path
+
+
+def test_what_was_asked(harness: Harness, client: Any, sandbox: Sandbox) -> None:
+    table = harness.run(
+        client.scans["TPI"].table(source="sun", date_from="2025-01-01", max_results=3)
+    )
+    assert len(table) == 3
+    assert table.meta["server"] == f"{sandbox.url}/api/v1"
+    assert table.meta["source"] == "sun"
+    assert table.meta["date_from"] == "2025-01-01T00:00:00+00:00"
+    assert table.meta["max_results"] == 3
+    assert "scan_name" not in table.meta
+    assert table.meta["retrieved"].startswith("20")
+
+
+def test_one_record(harness: Harness, client: Any) -> None:
+    record = harness.run(client.scans["TPI"][1].record())
+    assert record == harness.run(client.scans["TPI"].records(max_results=1))[0]
+
+
+def test_an_empty_result_has_the_same_columns(harness: Harness, client: Any) -> None:
+    full = harness.run(client.scans["TPI"].table(max_results=5))
+    empty = harness.run(client.scans["TPI"].table(source="no such source"))
+    assert len(empty) == 0
+    assert empty.colnames == COLUMNS
+    for name in COLUMNS:
+        assert type(empty[name]) is type(full[name])
+        assert empty[name].info.unit == full[name].info.unit
+
+
+def test_the_unit_of_right_ascension_is_a_label(harness: Harness, client: Any) -> None:
+    before = harness.run(client.scans["TPI"].table(max_results=1))
+    with conf.set_temp("ra_unit", "deg"):
+        after = harness.run(client.scans["TPI"].table(max_results=1))
+    assert (before["ra"].value == after["ra"].value).all()
+    assert str(after["ra"].unit) == "deg"
+
+
+def test_bad_rows_are_left_out_with_one_warning(
+    harness: Harness, connect: Callable[..., Any]
+) -> None:
+    rows = [
+        scan(1, ra=None, size=None, date_end=None, nested={"a": 1}),
+        {"file_name": "without an id.fits"},
+        scan(2, object=None),
+        "no object at all",
+        {"id": 3, "file_name": "x.fits"},
+    ]
+    client = connect(FakeArchive(rows))
+    with pytest.warns(Grad300Warning, match="2 ") as caught:
+        table = harness.run(client.scans["TPI"].table())
+    assert len(caught) == 1
+    assert list(table["id"]) == [1, 2, 3]
+    assert list(table["ra"].mask) == [True, True, True]
+    assert table["nested"][0] == '{"a": 1}'
+    assert all(table[name].dtype.kind != "O" for name in table.colnames if "date" not in name)
+    with pytest.warns(Grad300Warning, match="2 "):
+        assert len(harness.run(client.scans["TPI"].records())) == 3
+
+
+def test_a_table_of_a_server_that_repeats_itself_says_so(
+    harness: Harness, connect: Callable[..., Any]
+) -> None:
+    rows = [scan(number) for number in range(1, 51)]
+    client = connect(FakeArchive(rows, ignores_offset=True))
+    with pytest.warns(Grad300Warning, match="rows may be missing"):
+        table = harness.run(client.scans["TPI"].table(page_size=10))
+    assert len(table) == 10
+    assert table.meta["truncated"] is True
+
+
+@pytest.mark.parametrize("cap", [None, 3])
+@pytest.mark.parametrize("number", [0, 1, 9, 10, 11, 95])
+def test_no_row_is_lost(
+    harness: Harness, connect: Callable[..., Any], number: int, cap: int | None
+) -> None:
+    rows = [scan(index) for index in range(1, number + 1)]
+    client = connect(FakeArchive(rows, cap=cap))
+    records = harness.run(client.scans["TPI"].records(page_size=10))
+    assert [record.id for record in records] == list(range(1, number + 1))
+
+
+@pytest.mark.parametrize(("wanted", "requests"), [(1, 1), (10, 1), (11, 2), (35, 4)])
+def test_max_results_fetches_no_page_that_cannot_be_needed(
+    harness: Harness, connect: Callable[..., Any], wanted: int, requests: int
+) -> None:
+    archive = FakeArchive([scan(index) for index in range(1, 301)])
+    client = connect(archive)
+    table = harness.run(client.scans["TPI"].table(page_size=10, max_results=wanted))
+    assert len(table) == wanted
+    assert len(archive.requests) == requests
+
+
+@pytest.mark.parametrize("call", ["table", "records"])
+def test_wrong_arguments(harness: Harness, connect: Callable[..., Any], call: str) -> None:
+    archive = FakeArchive([])
+    client = connect(archive)
+    for scans in (client.scans, client.scans["TPI"]):
+        with pytest.raises(ValueError, match="max_results is 0"):
+            harness.call(getattr(scans, call), max_results=0)
+        with pytest.raises(TypeError, match="limit"):
+            harness.call(getattr(scans, call), limit=3)
+    assert archive.requests == []

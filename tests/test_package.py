@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from email.parser import HeaderParser
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,7 @@ PUBLIC_NAMES = {
         *("AuthenticationError", "DecodeError", "DownloadError", "Grad300APIError"),
         *("Grad300Error", "Grad300Warning", "NotFoundError", "RateLimitError"),
         *("RequestTimeoutError", "ServerError", "TransportError", "ValidationError"),
+        *("Grad300", "Grad300Client", "ScanRecord"),
     },
     "grad300_sdk.engine": {
         *("Awaiting", "AwaitingClient", "Blocking", "BlockingClient", "Call", "Exclusive"),
@@ -56,6 +59,11 @@ class TestPublicNames:
         namespace = importlib.import_module(module)
         for name in getattr(namespace, "__all__", ()):
             assert getattr(namespace, name) is not None
+
+    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk"] - {"__version__", "conf"}))
+    def test_the_reference_has_them(self, name):
+        reference = (ROOT / "docs/reference.rst").read_text("utf-8")
+        assert f":: grad300_sdk.{name}\n" in reference
 
     def test_completion_shows_them(self):
         assert set(dir(grad300_sdk)) >= PUBLIC_NAMES["grad300_sdk"]
@@ -132,6 +140,19 @@ class TestImports:
     )
     def test_these_would_be_found(self, module, name):
         assert not is_allowed(module, name)
+
+    def test_what_the_package_needs_is_declared(self):
+        needs = [text for text in requires("grad300-sdk") if "extra ==" not in text]
+        declared = {re.match(r"[\w.-]+", text)[0].lower() for text in needs}
+        homes = packages_distributions()
+        for module, path in MODULES.items():
+            for name in imported(path):
+                top = name.partition(".")[0]
+                if top == "grad300_sdk" or within(module, "grad300_sdk.sandbox"):
+                    continue
+                if top not in sys.stdlib_module_names:
+                    home = {home.lower() for home in homes[top]}
+                    assert home & declared, f"{module} imports {top}"
 
     def test_all_ways_to_import_are_seen(self):
         names = set(imported(MODULES["grad300_sdk.engine.client"]))

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import httpx
 
-from grad300_sdk.engine.errors import AuthenticationError, Error
+from grad300_sdk.engine.errors import AuthenticationError, DecodeError, Error
 from grad300_sdk.engine.flow import Exclusive, Flow
 
 __all__ = [
@@ -194,7 +194,11 @@ class Login(_Renewable):
     log_in: Callable[[str, str], Flow[str]] = field(repr=False)
 
     def _get(self) -> Flow[str]:
-        return check_token((yield from self.log_in(self.user, self.password)))
+        token = yield from self.log_in(self.user, self.password)
+        try:
+            return check_token(token)
+        except (TypeError, ValueError) as error:
+            raise DecodeError(f"logging in gave no token: {error}") from None
 
 
 def check_token(token: object) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from shlex import quote
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 from grad300_sdk.engine.session import SECRET_HEADERS, Session
 
@@ -22,10 +22,11 @@ def curl(session: Session, send: Send) -> str:
 
     No secret is in it: a token is ``$TOKEN``, and a client's own headers are shell variables too.
     """
-    url = session.url(send)
+    request = session.show(send)
+    url = request.url
     words = ["curl"]
     words += ["--head"] if send.method == "HEAD" else []
-    body = list(_body(send))
+    body = list(_body(send, request))
     if body or send.method not in ("GET", "HEAD"):
         words += ["--request", send.method]
     words += ["--globoff"] if "[" in str(url) else []
@@ -52,28 +53,29 @@ def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
             yield "Content-Type:"
 
 
-def _body(send: Send) -> Iterator[str]:
-    fields = "--form-string" if send.files is not None else "--data-urlencode"
+def _body(send: Send, request: httpx.Request) -> Iterator[str]:
+    is_upload = send.files is not None
     for name, value in (send.data or {}).items():
+        field = name if is_upload else quote_plus(name)
         for item in value if isinstance(value, list | tuple) else [value]:
-            yield fields
+            yield "--form-string" if is_upload else "--data-urlencode"
             secret = name in send.secrets
-            yield f'"{name}=${_variable(name)}"' if secret else quote(f"{name}={item}")
+            yield f'"{field}=${_variable(name)}"' if secret else quote(f"{field}={_text(item)}")
     for name in dict(send.files or {}):
         yield "--form"
         yield quote(f"{name}=@{name}")
-    if send.json is not None:
+    if send.json is not None or send.content is not None:
         yield "--data-raw"
-        yield quote(json.dumps(send.json))
-    if send.content is not None:
-        text = (
-            send.content
-            if isinstance(send.content, str)
-            else send.content.decode(errors="replace")
-        )
-        yield "--data-raw"
-        yield quote(text)
+        yield quote(request.content.decode(errors="replace"))
+
+
+def _text(value: object) -> str:
+    """Write the value of a form's field as httpx does."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
 
 
 def _variable(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name.upper())
+    word = "".join(c if c.isalnum() and c.isascii() else "_" for c in name.upper())
+    return f"_{word}" if word[:1].isdigit() else word

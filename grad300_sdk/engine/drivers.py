@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import anyio
 import httpx
@@ -146,6 +146,7 @@ class BlockingDriver(_Driver):
                             yield from body
                             return
                         answer.read()
+                    bare(answer, course.effect)
             except Error as error:
                 if begun:
                     raise
@@ -259,6 +260,7 @@ class AwaitingDriver(_Driver):
                                     yield piece
                             return
                         await answer.aread()
+                    bare(answer, course.effect)
             except Error as error:
                 if begun:
                     raise
@@ -344,7 +346,10 @@ class _AwaitedItems(Generic[T]):
                 self._items = None
                 self._course.answer(None)
             elif isinstance(effect, Chunks):
-                self._pieces = self._pieces or self._driver._chunks(effect.send)  # type: ignore[assignment]
+                if self._pieces is None:
+                    self._pieces = cast(
+                        "AsyncGenerator[T, None]", self._driver._chunks(effect.send)
+                    )
                 async for piece in self._pieces:
                     return piece
                 self._pieces = None

@@ -24,7 +24,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import httpx
 
@@ -159,18 +159,23 @@ _CLASSES: dict[int, type[APIError]] = {
 
 
 def from_status(
-    response: httpx.Response, body: object, classes: Mapping[int, type[APIError]]
+    response: httpx.Response,
+    body: object,
+    classes: Mapping[int, type[APIError]],
+    secrets: Iterable[str] = (),
 ) -> APIError:
     """Make the error that fits a response, whose decoded `body` may say what went wrong.
 
-    `classes` holds what a call says of single statuses, over what they mean everywhere.
+    `classes` holds what a call says of single statuses, over what they mean everywhere; a server
+    that repeats one of the `secrets` it was sent is not quoted.
     """
     status = response.status_code
     general = _CLASSES.get(status, ServerError if status >= 500 else APIError)
     said = None if response.has_redirect_location else _message(body)
-    error = classes.get(status, general)(
-        status, said or _status_line(response, body), response_body=body
-    )
+    message = said or _status_line(response, body)
+    if any(secret in message for secret in secrets):
+        message = _status_line(response, None)
+    error = classes.get(status, general)(status, message, response_body=body)
     error.request, error.response = response.request, response
     error.add_note(f"{response.request.method} {response.request.url} answered {status}.")
     return error
@@ -189,16 +194,24 @@ def _message(body: object) -> str | None:
     detail = body.get("detail") if isinstance(body, dict) else None
     if isinstance(detail, list):
         return "; ".join(_problem(item) for item in detail) or None
-    return str(detail) if detail else None
+    return _text(detail) if detail else None
 
 
 def _problem(item: object) -> str:
-    # The input that FastAPI repeats here is left out: it may be a password.
     if not isinstance(item, dict):
-        return str(item)
-    where = item.get("loc")
-    place = ".".join(map(str, where)) if isinstance(where, list) else ""
-    return ": ".join(part for part in (place, str(item.get("msg", ""))) if part) or str(item)
+        return _text(item)
+    # The input that FastAPI repeats here is left out: it may be a password.
+    said = {name: value for name, value in item.items() if name != "input"}
+    where = said.get("loc")
+    place = ".".join(map(_text, where)) if isinstance(where, list) else ""
+    return ": ".join(part for part in (place, _text(said.get("msg", ""))) if part) or _text(said)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except RecursionError:
+        return "nested too deeply"
 
 
 def excerpt(text: str, length: int = 80) -> str:

@@ -37,6 +37,7 @@ MAX_REDIRECTS = 5
 _jitter = random.SystemRandom().random
 # Headers that are left out of what a user is shown of a request.
 SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie")
+_SECRET_NAMES = {name.lower().encode() for name in SECRET_HEADERS}
 # RFC 9110, section 5: what a header's name and its value may be.
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(rb"(?:[^\x00-\x20\x7f]+(?:[ \t]+[^\x00-\x20\x7f]+)*)?")
@@ -216,16 +217,15 @@ class Session:
 def shown(exchange: Exchange) -> httpx.Request:
     """Give the request of an exchange as a user may see it: without credentials and secrets."""
     request, send = exchange.request, exchange.send
-    if not send.secrets and not any(name in request.headers for name in SECRET_HEADERS):
+    raw = request.headers.raw
+    headers = [(name, value) for name, value in raw if name.lower() not in _SECRET_NAMES]
+    if send.secrets:
+        headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+        data = dict(without_secrets(send).data or {})
+        return httpx.Request(request.method, request.url, headers=headers, data=data)
+    if len(headers) == len(raw):
         return request
     # Whoever gave the transport may still look at the request as it was sent: this is another.
-    headers = request.headers.copy()
-    for name in SECRET_HEADERS:
-        headers.pop(name, None)
-    if send.secrets:
-        headers.pop("Content-Length", None)
-        data = without_secrets(send).data
-        return httpx.Request(request.method, request.url, headers=headers, data=dict(data or {}))
     stream, extensions = request.stream, request.extensions
     copy = httpx.Request(
         request.method, request.url, headers=headers, stream=stream, extensions=extensions
@@ -291,7 +291,8 @@ def _api_error(response: httpx.Response, send: Send) -> APIError:
         body = decode_json(response)
     except DecodeError:
         body = text(response)
-    error = from_status(response, body, send.errors)
+    secrets = [str((send.data or {}).get(name)) for name in send.secrets]
+    error = from_status(response, body, send.errors, secrets)
     error.retry_after = retry.retry_after(response.headers)
     return error
 

@@ -50,7 +50,7 @@ def translated(exchange: Exchange) -> Iterator[None]:
 
 def _translate(error: Exception, exchange: Exchange) -> Error:
     request = shown(exchange)
-    what = str(error) or type(error).__name__
+    what = _said(error)
     new: Error
     if isinstance(error, httpx.TimeoutException):
         new = RequestTimeoutError(f"{request.method} {request.url}: timed out ({what})")
@@ -65,6 +65,16 @@ def _translate(error: Exception, exchange: Exchange) -> Error:
         new.transient = isinstance(error, _TRANSIENT) and not _is_refused_certificate(error)
         new.unsent = isinstance(error, _UNSENT)
     return new
+
+
+def _said(error: BaseException) -> str:
+    """Give the text of an error, or else of what led to it: trio's own have none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if text := str(cause):
+            return text
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def _is_refused_certificate(error: BaseException | None) -> bool:

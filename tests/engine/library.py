@@ -106,7 +106,7 @@ class Library(Root[M]):
         self,
         base_url: str = "http://library.test/v1",
         *,
-        timeout: float = 5.0,
+        timeout: float = 60.0,
         retries: int = 0,
         max_connections: int = 4,
         max_json_bytes: int = 1_000_000,
@@ -154,4 +154,4 @@ CLIENTS = (BlockingLibrary, AwaitingLibrary)
 
 def account(log_in: Callable[[str, str], Flow[str]] = log_in) -> Login:
     """Give credentials that log in."""
-    return Login("ann", "s3cret-password", log_in)
+    return Login(user="ann", password="s3cret-password", log_in=log_in)

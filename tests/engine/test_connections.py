@@ -7,6 +7,7 @@ import gc
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,9 +20,10 @@ import httpx
 import pytest
 import trio
 
+from grad300_sdk.engine import connections
 from grad300_sdk.engine.connections import Wiring
 from grad300_sdk.engine.credentials import Token
-from grad300_sdk.engine.errors import RequestTimeoutError, TransportError
+from grad300_sdk.engine.errors import RequestTimeoutError
 
 from .library import AwaitingLibrary, BlockingLibrary, Book, account
 from .wire import STALL, Received, Step, Wire, answer
@@ -49,13 +51,13 @@ def server(wire: Callable[..., Wire]) -> Wire:
 # Threads
 
 
-@pytest.mark.parametrize(("threads", "connections"), [(16, 16), (64, 4), (16, 1)])
-def test_many_threads_get_their_own_answers(server: Wire, threads: int, connections: int) -> None:
-    with BlockingLibrary(server.url, max_connections=connections) as client:
+@pytest.mark.parametrize(("threads", "most"), [(16, 16), (64, 4), (16, 1)])
+def test_many_threads_get_their_own_answers(server: Wire, threads: int, most: int) -> None:
+    with BlockingLibrary(server.url, max_connections=most) as client:
         with ThreadPoolExecutor(threads) as pool:
             books = pool.map(lambda n: client.books[str(n)].get(), range(400))
             assert all(is_right(book, n) for n, book in enumerate(books))
-        assert server.connections <= connections
+        assert server.connections <= most
 
 
 def test_no_more_connections_than_there_may_be(wire: Any) -> None:
@@ -67,7 +69,7 @@ def test_no_more_connections_than_there_may_be(wire: Any) -> None:
         def __iter__(self) -> Iterator[bytes]:
             arrived.release()
             go_on.wait()
-            yield from answer(b"{}")  # type: ignore[misc]
+            yield from answer(b"{}")
 
     server = wire(answerer=lambda request: Waiting())
     with (
@@ -83,22 +85,15 @@ def test_no_more_connections_than_there_may_be(wire: Any) -> None:
         assert server.connections == 3
 
 
-def test_a_pool_that_stays_full_is_a_time_out(harness: Any, library: Any, wire: Any) -> None:
-    server = wire([STALL], answer(b"{}"))
-    client = library(server.url, max_connections=1, timeout=0.2, retries=3)
-    slow = threading.Thread(
-        target=lambda: pytest.raises(TransportError, harness.call, client.get_json, "/slow")
-    )
-    if harness.mode != "blocking":
-        pytest.skip("a stalled call holds the connection as long as this one waits")
-    driver = client.driver
-    slow_request = httpx.Request("GET", f"{server.url}/slow")
-    with driver.connections.client(slow_request), pytest.raises(RequestTimeoutError) as caught:
-        client.books["1"].get()
-    assert "all 1 connections are in use" in str(caught.value)
-    assert not caught.value.transient
-    assert server.requests == []
-    del slow
+def test_a_pool_that_stays_full_is_a_time_out(server: Wire) -> None:
+    with BlockingLibrary(server.url, max_connections=1, timeout=0.05, retries=3) as client:
+        other = httpx.Request("GET", server.url)
+        with client.driver.connections.client(other), pytest.raises(RequestTimeoutError) as caught:
+            client.books["1"].get()
+        assert "all 1 connections are in use" in str(caught.value)
+        assert not caught.value.transient
+        assert server.requests == []
+        assert is_right(client.books["1"].get(), 1)
 
 
 def test_an_awaiting_pool_that_stays_full_is_a_time_out(wire: Any) -> None:
@@ -106,7 +101,7 @@ def test_an_awaiting_pool_that_stays_full_is_a_time_out(wire: Any) -> None:
 
     async def main() -> list[Any]:
         async with AwaitingLibrary(server.url, max_connections=1, timeout=0.2) as client:
-            tasks = [client.request("GET", "/", timeout=t) for t in (1.0, 0.1)]
+            tasks = [client.request("GET", "/", timeout=t) for t in (0.3, 0.1)]
             return await asyncio.gather(*tasks, return_exceptions=True)
 
     results = asyncio.run(main())
@@ -153,9 +148,9 @@ def answers_in_a_child(client: BlockingLibrary, first: int) -> int:
 
 
 @needs_fork
-@pytest.mark.parametrize("connections", [1, 4])
-def test_forked_processes_get_their_own_answers(server: Wire, connections: int) -> None:
-    with BlockingLibrary(server.url, max_connections=connections) as client:
+@pytest.mark.parametrize("most", [1, 4])
+def test_forked_processes_get_their_own_answers(server: Wire, most: int) -> None:
+    with BlockingLibrary(server.url, max_connections=most) as client:
         stop = threading.Event()
         wrong: list[Any] = []
 
@@ -175,6 +170,15 @@ def test_forked_processes_get_their_own_answers(server: Wire, connections: int) 
                 future.result()
         assert ends == [0, 0, 0, 0]
         assert wrong == []
+
+
+def test_what_a_fork_leaves_is_not_used(server: Wire) -> None:
+    with BlockingLibrary(server.url) as client:
+        client.books["1"].get()
+        connections._renew_after_fork()  # as the child does; its process ends before it is counted
+        client.books["2"].get()
+        client.books["3"].get()
+    assert [request.connection for request in server.requests] == [1, 2, 2]
 
 
 @needs_fork
@@ -199,15 +203,13 @@ def test_a_child_may_close_its_copy(server: Wire) -> None:
         status = 1
         try:
             warnings.simplefilter("error")
-            sys_unraisable: list[Any] = []
-            import sys
-
-            sys.unraisablehook = sys_unraisable.append
+            ignored: list[Any] = []
+            sys.unraisablehook = ignored.append
             client.books["2"].get()
             client.close()
             del client
             gc.collect()
-            status = 2 if sys_unraisable else 0
+            status = 2 if ignored else 0
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -218,7 +220,7 @@ def test_a_child_may_close_its_copy(server: Wire) -> None:
 
 def asked(book: Book[Any]) -> tuple[int, Any]:
     """Ask in another process."""
-    return os.getpid(), book.get()  # type: ignore[call-arg]
+    return os.getpid(), book.get()
 
 
 @pytest.mark.parametrize("way", ["spawn", pytest.param("fork", marks=needs_fork)])
@@ -284,21 +286,17 @@ def test_a_closed_client_sends_nothing(harness: Any, library: Any, server: Wire)
     client = library(server.url)
     harness.call(client.books["1"].get)
     harness.run((client.close if harness.mode == "blocking" else client.aclose)())
-    for call in (client.books["1"].get, client.books["1"].get.response, client.books.search):
+    for call in (client.books["1"].get, client.books["1"].get.response):
         with pytest.raises(RuntimeError, match="closed"):
-            harness.list(call()) if call is client.books.search else harness.call(call)
+            harness.call(call)
+    with pytest.raises(RuntimeError, match="closed"):
+        harness.list(client.books.search())
     assert len(server.requests) == 1
     assert client.books["1"].get.request().url == f"{server.url}/books/1"
 
 
 def test_closing_ends_the_connections(harness: Any, library: Any, wire: Any) -> None:
     ended = threading.Event()
-
-    class Watched:
-        def __iter__(self) -> Iterator[Any]:
-            yield answer(b"{}")[0]
-            yield STALL
-            ended.set()
 
     class Ending(Wire):
         def _serve(self, *arguments: Any) -> None:
@@ -474,7 +472,7 @@ def test_an_iterator_that_is_given_up_leaves_no_connection_busy(wire: Any, backe
                     assert item == 1
                     break
             gc.collect()
-            async with aclosing(client.books.search(pages=3)) as items:  # type: ignore[type-var]
+            async with aclosing(client.books.search(pages=3)) as items:
                 assert await anext(items) == 1
             _ = client.books.search()
             assert await client.get_json("/") == [1, 2, 3]
@@ -523,5 +521,5 @@ def test_a_transport_is_used_as_it_is(harness: Any, library: Any) -> None:
 
 def test_a_transport_of_the_other_kind_is_refused(harness: Any, library: Any) -> None:
     other = httpx.AsyncHTTPTransport() if harness.mode == "blocking" else httpx.HTTPTransport()
-    with pytest.raises(TypeError, match="transport is .*, where .*Library needs a httpx"):
+    with pytest.raises(TypeError, match="Library needs a httpx"):
         library(transport=other)

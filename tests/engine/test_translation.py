@@ -167,6 +167,15 @@ def test_the_errors_pickle(harness: Any, library: Any, kind: type[Exception]) ->
     assert getattr(copy, "transient", None) == getattr(error, "transient", None)
 
 
+def test_an_error_without_a_text(harness: Any, library: Any) -> None:
+    def silent(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("") from OSError()
+
+    client = library(transport=httpx.MockTransport(silent))
+    with pytest.raises(TransportError, match="/books/1: ConnectError"):
+        harness.call(client.books["1"].get)
+
+
 def test_a_refused_connection(harness: Any, library: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -274,6 +283,20 @@ def test_no_password_and_no_token_is_in_what_a_login_raises(
     assert "s3cret" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b'{"detail": "wrong password: s3cret-password"}', b"<html>password=s3cret-password</html>"],
+)
+def test_a_server_that_repeats_a_password_is_not_quoted(
+    harness: Any, library: Any, wire: Any, body: bytes
+) -> None:
+    server = wire(answer(body, "400 Bad Request"))
+    with pytest.raises(Error) as caught:
+        harness.call(library(server.url).log_in, "ann", "s3cret-password")
+    assert str(caught.value) == "the server answered 400 Bad Request"
+    assert "s3cret" not in repr(caught.value) + "".join(caught.value.__notes__)
+
+
 def test_no_token_is_in_what_a_refused_redirect_raises(
     harness: Any, library: Any, wire: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -296,6 +319,10 @@ def test_what_a_given_transport_saw_is_left_as_it_was(harness: Any, library: Any
         return httpx.Response(200, json={})
 
     client = library(transport=httpx.MockTransport(handle), credentials=Token(SECRET))
+    response = harness.call(client.request, "POST", "/books", files={"f": b"text"})
+    assert requests[0].headers["Authorization"] == f"Bearer {SECRET}"
+    assert "Authorization" not in response.request.headers
+    del requests[:]
     response = harness.call(client.request, "POST", "/books", content=b"text")
     assert requests[0].headers["Authorization"] == f"Bearer {SECRET}"
     assert "Authorization" not in response.request.headers

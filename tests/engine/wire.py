@@ -7,6 +7,7 @@ bytes, the connection is kept open for the next request.
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import threading
@@ -136,8 +137,8 @@ class Wire:
 
 
 def _requests(reader: socket.SocketIO, connection: int) -> Iterator[Received]:
-    while line := reader.readline().decode().strip():
-        method, target, _ = line.split(" ")
+    while line := re.fullmatch(rb"([A-Z]+) (\S+) HTTP/1\.1\r\n", reader.readline()):
+        method, target = line[1].decode(), line[2].decode()
         headers: dict[str, str] = {}
         while field := reader.readline().decode("latin-1").strip():
             name, _, value = field.partition(":")

@@ -1,0 +1,41 @@
+"""An endpoint that the tree does not have: who is logged in."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, assert_type
+
+from grad300_sdk import AsyncClient, Client
+from grad300_sdk.engine import Flow, M, Node, Sender, endpoint
+from grad300_sdk.sandbox import Sandbox
+
+
+class Users(Node[M], template="{+parent}/users"):
+    """The users of the archive."""
+
+    @endpoint("GET", "/me")
+    def me(self, send: Sender) -> Flow[dict[str, Any]]:
+        """Get the user who is logged in."""
+        return (yield from send.json(dict[str, Any]))
+
+
+async def ask(url: str, **account: Any) -> str:
+    """Ask with the client whose calls are awaited."""
+    async with AsyncClient(url, **account) as client:
+        user = assert_type(await Users(client).me(), dict[str, Any])
+        return str(user["email"])
+
+
+def main() -> None:
+    """Ask with both clients."""
+    with Sandbox() as sandbox:
+        account: Any = {"user": sandbox.user, "password": sandbox.password}
+        with Client(sandbox.url, **account) as client:
+            user = assert_type(Users(client).me(), dict[str, Any])
+            print("blocking:", user["email"])
+            print("awaited: ", asyncio.run(ask(sandbox.url, **account)))
+            print(Users(client).me.curl().replace(sandbox.url, "https://..."))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Tokens: which can be sent, and that none is shown."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import httpx
+import pytest
+
+from grad300_sdk.engine.credentials import Anonymous, BearerAuth, Token, check_token
+
+from .library import account
+from .wire import answer
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    "token", [SECRET, f"  {SECRET}\n", f"\t{SECRET}\r\n", "a b", "ey.J~-_/+=="]
+)
+def test_a_token_is_trimmed(token: str) -> None:
+    assert check_token(token) == token.strip()
+    assert Token(token).token == token.strip()
+
+
+@pytest.mark.parametrize(
+    ("token", "error", "message"),
+    [
+        ("", ValueError, "empty"),
+        (" \n", ValueError, "empty"),
+        (f"{SECRET}\nx", ValueError, "line break"),
+        (f"{SECRET}\rx", ValueError, "line break"),
+        (f"{SECRET}\x00", ValueError, "line break"),
+        (f"{SECRET}\x7f", ValueError, "line break"),
+        (f"{SECRET}é", ValueError, "line break"),
+        (f"{SECRET}\u2028x", ValueError, "line break"),
+        (f"{SECRET}\ud800", ValueError, "line break"),
+        (SECRET.encode(), TypeError, "not bytes"),
+        (None, TypeError, "not NoneType"),
+        (5, TypeError, "not int"),
+    ],
+)
+def test_a_token_that_can_not_be_sent_is_refused(
+    library: Any, token: Any, error: type[Exception], message: str
+) -> None:
+    client = library()
+    for use in (check_token, Token, client.set_token):
+        with pytest.raises(error, match=message) as caught:
+            use(token)
+        assert SECRET not in repr(caught.value) + str(caught.value)
+    assert client.session.credentials == Anonymous()
+
+
+def test_nothing_shows_a_secret(library: Any) -> None:
+    for credentials in (Token(SECRET), account()):
+        client = library(credentials=credentials, headers={"X-Key": SECRET})
+        for thing in (
+            credentials,
+            client,
+            client.session,
+            client.books,
+            client.driver,
+            vars(client),
+        ):
+            assert SECRET not in repr(thing)
+        assert SECRET not in credentials.shown
+    assert SECRET not in repr(BearerAuth(SECRET))
+
+
+def test_credentials_pickle() -> None:
+    for credentials in (Anonymous(), Token(SECRET), account()):
+        assert pickle.loads(pickle.dumps(credentials)) == credentials
+
+
+def test_a_token_is_on_what_is_sent_and_in_no_record(
+    harness: Any, library: Any, caplog: pytest.LogCaptureFixture, capfd: Any
+) -> None:
+    caplog.set_level(0)
+    sent: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["Authorization"])
+        return httpx.Response(200, json={})
+
+    client = library(transport=httpx.MockTransport(handle), credentials=Token(SECRET))
+    harness.call(client.books["1"].get)
+    assert sent == [f"Bearer {SECRET}"]
+    assert SECRET not in caplog.text
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_no_record_on_the_wire_holds_a_token(
+    harness: Any, library: Any, wire: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    server = wire(answer(b"{}"), answer(b'{"token": "s3cret-too"}'))
+    client = library(server.url, credentials=Token(SECRET))
+    harness.call(client.books["1"].get)
+    harness.call(client.log_in, "ann", SECRET)
+    assert server.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+    assert caplog.records
+    assert SECRET not in caplog.text

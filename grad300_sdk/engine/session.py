@@ -9,7 +9,6 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -112,7 +111,8 @@ class Session:
             self.sources.warn_if_plain()
         credentials = None if send.anonymous or not self.is_own(url) else self.credentials
         is_renewed = False
-        for attempt in count():
+        attempt = 0
+        while True:
             auth = None if credentials is None else (yield from credentials.authorize())
             try:
                 response: httpx.Response = yield Exchange(send, self.build(send, url), auth)
@@ -129,7 +129,7 @@ class Session:
                 if wait is None:
                     return response
             yield Sleep(wait)
-        raise AssertionError("unreachable")
+            attempt += 1
 
     def _wait(self, send: Send, attempt: int, response: httpx.Response) -> float | None:
         """Give the seconds after which to send again, or None to leave it at this response."""

@@ -39,7 +39,10 @@ def translated(exchange: Exchange) -> Iterator[None]:
     try:
         yield
     except DecodeError as error:
-        error.request, error.response = shown(exchange), None
+        error.request = shown(exchange)
+        if error.response is not None:  # what came of its body is of no use
+            status, headers = error.response.status_code, error.response.headers
+            error.response = httpx.Response(status, headers=headers, request=error.request)
         raise
     except TransportError as error:
         error.request = shown(exchange)

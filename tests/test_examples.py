@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from doctest import ELLIPSIS
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE
 from pathlib import Path
 
 import pytest
@@ -59,7 +59,7 @@ def included_scripts(document: Document) -> Iterator[Region]:
 PARSERS = [
     CodeBlockParser("python", run_script),
     CodeBlockParser("output", compare_output),
-    DocTestParser(ELLIPSIS),
+    DocTestParser(ELLIPSIS | NORMALIZE_WHITESPACE),
     included_scripts,
 ]
 SYBIL = Sybil(PARSERS, document_types={".py": PythonDocStringDocument})

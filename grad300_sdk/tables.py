@@ -262,7 +262,7 @@ def _make_column(cells: _Cells, kind: type | None, times: Times) -> Any:
     """Make a column, in which whatever is missing is masked; None if a value does not fit."""
     if kind is datetime:
         return _make_times(cells, times) if cells.types <= {str, NoneType} else None
-    if kind not in _DTYPES:
+    if kind is None or kind not in _DTYPES:
         return None
     if not cells.types <= {kind, NoneType, int if kind is float else kind}:
         return None

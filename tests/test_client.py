@@ -122,7 +122,7 @@ def test_request_and_get_json(harness: Harness, client: Any) -> None:
         harness.run(client.request("GET", "/nowhere"))
     with pytest.raises(grad300_sdk.ValidationError, match=r"query\.limit: .*greater"):
         harness.run(client.get_json("/scans/TPI/", params={"limit": -1}))
-    with pytest.raises(grad300_sdk.Grad300APIError, match="redirect to .*/scans/TPI/"):
+    with pytest.raises(grad300_sdk.Grad300APIError, match=r"redirect to .*/scans/TPI/"):
         harness.run(client.request("POST", "/scans/TPI"))
     assert harness.run(client.request("GET", "/scans/TPI")).status_code == 200
 

@@ -111,7 +111,7 @@ def test_download(flat: Grad300, tmp_path: Path, kind: str) -> None:
     "record", [{"id": 1}, {"scan_type": "TPI"}, {"scan_type": None, "id": 1}, 42, None]
 )
 def test_wrong_records(flat: Grad300, record: Any) -> None:
-    with pytest.raises(TypeError, match="a record needs a '(scan_type|id)'"):
+    with pytest.raises(TypeError, match=r"a record needs a '(scan_type|id)'"):
         flat.download(record)
 
 
@@ -138,7 +138,7 @@ def test_two_files_of_one_name() -> None:
         lambda request: httpx.Response(200, json=rows[int(request.url.params["offset"]) :])
     )
     client = Grad300Client("https://archive", transport=transport)
-    with pytest.raises(LookupError, match="2 scans have the file name 'x.fits'"):
+    with pytest.raises(LookupError, match=r"2 scans have the file name 'x.fits'"):
         client.download_by_scan_name("x.fits", scan_type="TPI")
 
 

@@ -375,8 +375,9 @@ def check_timeout(timeout: object) -> float:
 
 def check_whole(name: str, value: object, least: int) -> int:
     """Check a whole number that has a least value."""
+    is_truth = isinstance(value, bool) or getattr(value, "dtype", "") == "bool"  # numpy's
     try:
-        number = None if isinstance(value, bool) else operator.index(cast("SupportsIndex", value))
+        number = None if is_truth else operator.index(cast("SupportsIndex", value))
     except TypeError:
         number = None
     if number is None:

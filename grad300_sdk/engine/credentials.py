@@ -47,7 +47,8 @@ class BearerAuth(httpx.Auth):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, BearerAuth) and self._header == other._header
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(self._header)
 
 
 class Credentials(ABC):

@@ -192,7 +192,9 @@ class Node(Generic[M]):
             if isinstance(getattr(type(self), name, None), property):
                 return object.__getattribute__(self, name)  # it says itself what it lacks
             hint = "" if name.startswith("_") else nearest(name, dir(self))
-            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}{hint}")
+            # With a name, Python does not add a guess of its own.
+            message = f"{type(self).__name__!r} has no attribute {name!r}{hint}"
+            raise AttributeError(message, name=name)
 
 
 def _checked_template(cls: type, text: str) -> Template:
@@ -328,6 +330,11 @@ class _Endpoint(Generic[P, F]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    def __call__(self, node: Node[Any], /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Call it as a method of a node, looked up in its class."""
+        call: Call[P, F, Any, Any] = Call(node, self)
+        return call(*args, **kwargs)
 
     @property
     def __signature__(self) -> inspect.Signature:

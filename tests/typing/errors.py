@@ -12,7 +12,7 @@ def blocking(client: Client) -> None:
     client.scans["tpi"]  # type: ignore[index]  # pyright: ignore
     client.scans["Radar"]  # type: ignore[index]  # pyright: ignore
     client.scans["TPI"]["42"]  # type: ignore[index]  # pyright: ignore
-    client.scns  # type: ignore[attr-defined]  # pyright: ignore
+    print(client.scns)  # type: ignore[attr-defined]  # pyright: ignore
     client.scans["TPI"].get.curl(limt=3)  # type: ignore[call-arg]  # pyright: ignore
     client.login("me@example.org")  # type: ignore[call-arg]  # pyright: ignore
     Client(tokn="x")  # type: ignore[call-arg]  # pyright: ignore

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable
 from email.message import Message
 from email.utils import collapse_rfc2231_value
+from importlib.util import find_spec
 from io import BufferedWriter
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from grad300_sdk.engine.body import describe_bytes
 from grad300_sdk.engine.errors import DownloadError
@@ -84,8 +85,8 @@ class Download:
         What it is called where the server says nothing.
     overwrite : bool
         Whether a file of that name is replaced.
-    progress : callable or None
-        Told how far it is.
+    progress : callable, bool or None
+        Told how far it is; True for a bar, False for none, None for a bar where one is seen.
     """
 
     def __init__(
@@ -95,15 +96,13 @@ class Download:
         fallback: str,
         *,
         overwrite: bool,
-        progress: Progress | None,
+        progress: Progress | bool | None,
     ) -> None:
-        if progress is not None and not callable(progress):
-            raise TypeError(f"progress must be callable, not {progress!r}")
         self._folder = Path(folder).expanduser()
         self._name = file_name
         self._fallback = fallback
         self._overwrite = overwrite
-        self._progress = progress
+        self._progress = _reporter(progress)
         self._file: BufferedWriter | None = None
         self._received = 0
         self._total: int | None = None
@@ -161,6 +160,8 @@ class Download:
 
     def discard(self) -> None:
         """Remove the hidden file."""
+        if isinstance(self._progress, _Bar):
+            self._progress.close()
         if self._file is not None:
             self._file.close()
             Path(self._file.name).unlink(missing_ok=True)
@@ -178,6 +179,38 @@ class Download:
         if not self._overwrite and os.path.lexists(path):
             raise FileExistsError(f"{path} is there already; overwrite=True replaces it")
         return path
+
+
+class _Bar:
+    """A progress bar, drawn by tqdm; without `forced`, on terminals and in notebooks alone."""
+
+    def __init__(self, *, forced: bool) -> None:
+        self._options = {"unit": "B", "unit_scale": True, "disable": False if forced else None}
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int | None) -> None:
+        from tqdm.auto import tqdm
+
+        if self._bar is None:
+            self._bar = tqdm(total=total, **self._options)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _reporter(progress: Progress | bool | None) -> Progress | None:
+    if callable(progress):
+        return progress
+    if progress is not None and not isinstance(progress, bool):
+        raise TypeError(f"progress must be True, False, None or callable, not {progress!r}")
+    if progress is False or not (progress or find_spec("tqdm")):
+        return None
+    if not find_spec("tqdm"):
+        raise ImportError('a progress bar needs tqdm: pip install "grad300-sdk[progress]"')
+    return _Bar(forced=bool(progress))
 
 
 def _checked(file_name: str) -> str:

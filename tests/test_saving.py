@@ -123,3 +123,24 @@ def test_an_attempt_that_is_begun_again_starts_from_nothing(tmp_path: Path) -> N
     running.write(b"SIMPLE  2")
     assert running.finish().read_bytes() == b"SIMPLE  2"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False), (None, False)])
+def test_a_bar_is_shown_where_it_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], progress: bool | None, shown: bool
+) -> None:
+    running = Download(tmp_path, None, "x.fits", overwrite=False, progress=progress)
+    request = httpx.Request("GET", "http://archive/x")
+    running.begin(httpx.Response(200, headers={"Content-Length": "9"}, request=request))
+    running.write(b"SIMPLE  =")
+    running.finish()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert ("9.00/9.00" in captured.err) == shown
+
+
+def test_a_bar_without_tqdm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grad300_sdk.saving.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r'pip install "grad300-sdk\[progress\]"'):
+        Download(tmp_path, None, "x.fits", overwrite=False, progress=True)
+    Download(tmp_path, None, "x.fits", overwrite=False, progress=None)

@@ -186,7 +186,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         *,
         file_name: str | None = None,
         overwrite: bool = False,
-        progress: Progress | None = None,
+        progress: Progress | bool | None = None,
     ) -> Flow[Path]:
         """Save the file in a folder, as the server sends it.
 
@@ -202,8 +202,10 @@ class ScanFile(Node[M], template="{+parent}/download"):
             ``{scan_type}_{scan_id}.fits``.
         overwrite : bool
             Whether a file of that name is replaced.
-        progress : callable, optional
-            Called with the bytes that have come, and those that there are, or None where the
+        progress : callable or bool, optional
+            True for a progress bar (it needs the extra ``progress``), False for none; if not
+            given, a bar on a terminal or in a notebook where that extra is installed. A callable
+            is called with the bytes that have come, and those that there are, or None where the
             server does not say.
 
         Returns

@@ -136,7 +136,7 @@ def test_wrong_file_names(
 
 def test_progress_must_be_callable(harness: Harness, tmp_path: Path) -> None:
     file = scan(harness, httpx.MockTransport(pytest.fail)).file
-    with pytest.raises(TypeError, match="progress must be callable, not 3"):
+    with pytest.raises(TypeError, match="progress must be True, False, None or callable, not 3"):
         harness.call(file.save, tmp_path, progress=3)
 
 

@@ -170,6 +170,21 @@ def test_contradictions(arguments: dict[str, Any]) -> None:
     assert PASSWORD not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"auth_reload_timeout": "soon"},
+        {"auth_reload_timeout": True},
+        {"user": 3, "password": PASSWORD},
+        {"user": "me", "password": 3},
+        {"token": 3},
+    ],
+)
+def test_wrong_types(arguments: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="must be a"):
+        Client(URL, **arguments)
+
+
 def test_what_replaces_credentials(harness: Harness, server: FakeServer, places: Places) -> None:
     client = harness.client(
         URL, transport=server.transport, user="me", password=PASSWORD, auth_reload=True
@@ -215,6 +230,11 @@ def test_a_token_for_another_service_is_passed_over(places: Places) -> None:
     assert Client(URL).auth_source == "netrc"
     path = places.file("given", token_of("me", iss="https://issuer.example.org"))
     assert Client(URL, token_file=path).auth_source == "token file"
+
+
+def test_a_token_that_says_nothing_of_itself_is_taken(places: Places) -> None:
+    places.named("opaque")
+    assert Client(URL, auth_reload=True).auth_source == "BEARER_TOKEN_FILE"
 
 
 def test_netrc_is_for_the_host_alone(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -203,6 +203,7 @@ def test_max_results_counts_over_all_types(
         ({"max_results": True}, TypeError, "max_results must be a whole number"),
         ({"source": 3}, TypeError, "source must be a str, not 3"),
         ({"scan_name": b"x"}, TypeError, "scan_name must be a str"),
+        ({"date_from": "0001-01-01T00:00:00+05:00"}, ValueError, "date_from is .* out of range"),
         ({"date_from": "yesterday"}, ValueError, "date_from is 'yesterday'"),
         ({"date_to": 20250204}, TypeError, "date_to must be a datetime"),
         ({"date_to": Time(["2025-02-04", "2025-02-05"])}, ValueError, "date_to is an array"),

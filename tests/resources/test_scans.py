@@ -160,3 +160,10 @@ def test_misspelt_names(offline: Any) -> None:
         offline.scan  # noqa: B018
     with pytest.raises(AttributeError, match="did you mean 'search'"):
         offline.scans["TPI"].serch()
+
+
+def test_a_call_is_a_method_of_its_class(harness: Harness, client: Any) -> None:
+    from grad300_sdk.resources.scans import ScanCollection
+
+    collection = client.scans["TPI"]
+    assert len(harness.run(ScanCollection.get(collection, limit=2))) == 2

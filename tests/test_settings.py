@@ -1,0 +1,39 @@
+"""Where settings come from, without a process of its own for each case."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from grad300_sdk.settings import DEFAULTS, setting
+
+
+@pytest.fixture(autouse=True)
+def _without_astropy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "astropy.config", raising=False)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_defaults(name: str) -> None:
+    assert setting(name) == DEFAULTS[name][0]
+    assert "astropy.config" not in sys.modules
+
+
+@pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "ASTROPY_CONFIG_DIR", None])
+def test_a_configuration_file_is_looked_for(
+    variable: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = {
+        "XDG_CONFIG_HOME": tmp_path / "astropy",
+        "ASTROPY_CONFIG_DIR": tmp_path,
+        None: Path.home() / ".config" / "astropy",
+    }
+    folder = folders[variable]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "grad300_sdk.cfg").touch()
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert setting("timeout") == 30.0
+    assert "astropy.config" in sys.modules or "grad300_sdk.configuration" in sys.modules

@@ -151,8 +151,12 @@ def _read(name: str, text: str) -> date:
 def _from_astropy(name: str, value: Any) -> Any:
     if not getattr(value, "isscalar", True):
         raise ValueError(f"{name} is an array of times, where a single one is needed")
-    # A pandas Timestamp has this method too, and is a datetime already.
-    return value if isinstance(value, datetime) else value.utc.to_datetime()
+    if isinstance(value, datetime):  # as a pandas Timestamp is, which has the method too
+        return value
+    try:
+        return value.utc.to_datetime()
+    except ValueError as error:  # a leap second, a time before the year 1
+        raise ValueError(f"{name} is {value}, which is no datetime: {error}") from None
 
 
 def _in_utc(value: datetime) -> datetime:

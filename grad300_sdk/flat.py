@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import operator
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -216,7 +215,7 @@ class Grad300Client(Client):
         name = _field(record, "file_name", needed=False)
         return self.download_by_id(
             scan_type=_field(record, "scan_type"),
-            scan_id=operator.index(_field(record, "id")),
+            scan_id=_field(record, "id"),
             destination_dir=destination_dir,
             file_name=None if name is None else safe_name(str(name)),
             overwrite=overwrite,

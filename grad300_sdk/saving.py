@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from grad300_sdk.engine.body import describe_bytes
-from grad300_sdk.engine.errors import DownloadError
 
 if TYPE_CHECKING:
     import httpx
@@ -27,7 +26,9 @@ Progress: TypeAlias = Callable[[int, int | None], object]
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 # Characters and names that Windows does not allow in a file's name.
 _NOT_ALLOWED = re.compile(r'[<>:"|?*]')
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE
+)
 _LONGEST_NAME = 200
 # Every FITS file begins with this (FITS Standard 4.0, section 4.4.1.1).
 _FITS_START = b"SIMPLE"
@@ -62,14 +63,14 @@ def disposition_name(header: str) -> str | None:
     """Read the file's name in a ``Content-Disposition`` (RFC 6266), made safe."""
     message = Message()
     message["Content-Disposition"] = _INVISIBLE.sub("", header)
-    values = [
-        value
-        for name, value in message.get_params([], "Content-Disposition")
-        if name.lower() == "filename"
-    ]
-    # RFC 6266, section 4.3: the encoded form (RFC 5987) goes before the plain one.
-    values.sort(key=lambda value: not isinstance(value, tuple))
-    return safe_name(collapse_rfc2231_value(values[0])) if values else None
+    try:
+        parameters = message.get_params([], "Content-Disposition")
+        values = [value for name, value in parameters if name.lower() == "filename"]
+        # RFC 6266, section 4.3: the encoded form (RFC 5987) goes before the plain one.
+        values.sort(key=lambda value: not isinstance(value, tuple))
+        return safe_name(collapse_rfc2231_value(values[0])) if values else None
+    except (TypeError, ValueError):  # of forms that make no sense
+        return None
 
 
 class Download:
@@ -113,14 +114,15 @@ class Download:
     def begin(self, response: httpx.Response) -> None:
         """Open the hidden file, and drop what an earlier attempt left."""
         self.discard()
-        self._response = response
+        self.response = response
         name = self._name or disposition_name(response.headers.get("Content-Disposition", ""))
         self.path = self._target(name or self._fallback)
         length = response.headers.get("Content-Length", "")
         self._total = int(length) if length.isdecimal() else None
         self._received, self._start = 0, b""
         self._folder.mkdir(parents=True, exist_ok=True)
-        hidden = f".{self.path.name}.{os.urandom(4).hex()}.part"
+        stem = self.path.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+        hidden = f".{stem}.{os.urandom(4).hex()}.part"
         self._file = open(self._folder / hidden, "xb")  # noqa: SIM115
 
     def write(self, data: bytes) -> None:
@@ -128,7 +130,7 @@ class Download:
         assert self._file is not None
         self._file.write(data)
         self._received += len(data)
-        self._start = self._start or data[:80]
+        self._start += data[: 80 - len(self._start)]
         if self._progress is not None:
             self._progress(self._received, self._total)
 
@@ -139,11 +141,20 @@ class Download:
             self._total is not None and self._received < self._total
         )
 
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with a body that has ended, or None if it may become the file."""
+        if self.is_cut:
+            return f"{self._received} bytes of a body of {self._total}"
+        if self.response.status_code != 200:
+            return f"the status {self.response.status_code}, where the whole file was asked for"
+        if not self._start.startswith(_FITS_START):
+            return f"no FITS file: {describe_bytes(self.response, self._start)}"
+        return None
+
     def finish(self) -> Path:
         """Move the file to its place in one step."""
         assert self._file is not None
-        if not self._start.startswith(_FITS_START):
-            raise self.error(f"no FITS file: {describe_bytes(self._response, self._start)}")
         self._file.close()
         if self._overwrite:
             os.replace(self._file.name, self.path)
@@ -166,13 +177,6 @@ class Download:
             self._file.close()
             Path(self._file.name).unlink(missing_ok=True)
             self._file = None
-
-    def error(self, what: str) -> DownloadError:
-        """Make the error that says what came in place of the file."""
-        request = self._response.request
-        error = DownloadError(f"{request.method} {request.url} answered with {what}")
-        error.request, error.response = request, None
-        return error
 
     def _target(self, name: str) -> Path:
         path = self._folder / name

@@ -155,7 +155,6 @@ def test_nothing_at_all(harness: Harness, server: FakeServer) -> None:
     [
         {"token": "x", "token_file": "y"},
         {"token": "x", "user": "me", "password": PASSWORD},
-        {"token_file": "x", "user": "me", "password": PASSWORD},
         {"token": "x", "password": PASSWORD},
         {"user": "me"},
         {"password": PASSWORD},
@@ -204,6 +203,12 @@ def test_what_replaces_credentials(harness: Harness, server: FakeServer, places:
     assert len(server.log_ins) == 1
 
 
+def test_a_token_file_goes_before_an_account(places: Places) -> None:
+    path = places.file("x", places.tokens["file"])
+    client = Client(URL, token_file=path, user="me", password=PASSWORD)
+    assert client.auth_source == "token file"
+
+
 def test_files_that_are_not_there(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEARER_TOKEN_FILE", str(places.folder / "missing"))
     with pytest.raises(ValueError, match="missing can't be read: No such file"):
@@ -220,7 +225,7 @@ def test_files_without_a_token(places: Places, text: str) -> None:
     with pytest.raises(ValueError, match=r"token file .*x"):
         Client(URL, token_file=places.file("x", text))
     (places.folder / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(ValueError, match="binary holds no token"):
+    with pytest.raises(ValueError, match="binary: the token has"):
         Client(URL, token_file=str(places.folder / "binary"))
 
 
@@ -256,6 +261,22 @@ def test_a_netrc_that_others_can_read_is_refused(places: Places) -> None:
     assert PASSWORD not in str(caught.value)
     places.netrc(mode=0o644, host="elsewhere")
     assert Client(URL).auth_source == "none"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_netrc_that_is_no_text(
+    places: Places, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    path = places.folder / "odd"
+    path.write_bytes(f"machine {HOST} login me password {PASSWORD}".encode() + b"\xff\n")
+    path.chmod(mode)
+    monkeypatch.setenv("NETRC", str(path))
+    if mode == 0o644:
+        assert Client(URL).auth_source == "none"
+        return
+    with pytest.raises(ValueError, match="odd, line") as caught:
+        Client(URL)
+    assert caught.value.__context__ is None
 
 
 def test_a_netrc_that_is_broken(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,10 +362,11 @@ def test_a_token_file_that_is_replaced_is_picked_up(
     harness.run(client.login.test_token())
     path.write_text(new)
     harness.run(client.login.test_token())
-    assert server.seen == [f"Bearer {old}", f"Bearer {old}"]  # due at once: the clock is off
+    assert server.seen == [f"Bearer {old}", f"Bearer {new if auth_reload else old}"]
     server.accepted = {new}
     harness.run(client.login.test_token())
-    assert server.seen[2:] == [f"Bearer {old}", f"Bearer {new}"]
+    assert server.seen[-1] == f"Bearer {new}"
+    assert server.seen.count(f"Bearer {old}") == (1 if auth_reload else 3)
 
 
 def test_a_token_file_that_stays_refused(
@@ -448,6 +470,41 @@ def test_twelve_at_once_log_in_once(harness: Harness, sandbox: Sandbox, expired:
     else:
         harness.run(at_once([client.login.test_token for _ in range(12)]))
     assert log_ins == ["log in"]
+
+
+def test_twelve_threads_with_a_wrong_password_fail_once(server: FakeServer) -> None:
+    server.can_log_in = False
+    is_waiting, is_asked = threading.Semaphore(0), threading.Event()
+    all_wait = threading.Event()
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        is_asked.set()
+        all_wait.wait(10)
+        return server(request)
+
+    client = Client(URL, transport=httpx.MockTransport(handle), user="me", password=PASSWORD)
+    errors: list[Exception] = []
+
+    def work() -> None:
+        is_waiting.release()
+        try:
+            client.login.test_token()
+        except AuthenticationError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        is_waiting.acquire()
+    is_asked.wait(10)
+    all_wait.set()
+    for thread in threads:
+        thread.join()
+    assert len(errors) == 12
+    assert len(set(map(id, errors))) == 12
+    assert len(server.log_ins) < 12
+    client.close()
 
 
 async def at_once(calls: list[Callable[[], Any]]) -> None:

@@ -38,6 +38,9 @@ from grad300_sdk.saving import Download, disposition_name, safe_name
         ("nul.fits", "_nul.fits"),
         ("com1.fits", "_com1.fits"),
         ("console.fits", "console.fits"),
+        ("con .fits", "_con .fits"),
+        ("COM¹.fits", "_COM¹.fits"),
+        ("CONIN$", "_CONIN$"),
         ("été.fits", "été.fits"),
         ("x\ud800.fits", "x_.fits"),
         ("n" * 500 + ".fits", "n" * 195 + ".fits"),
@@ -69,6 +72,8 @@ def test_safe_name(name: str, safe: str | None) -> None:
         ("attachment; filename*=utf-8''..%2F..%2Fx.fits", "x.fits"),
         ("attachment; filename*=no-such-charset''x.fits", "x.fits"),
         ("attachment; filename*=nonsense", "nonsense"),
+        ("attachment; filename*=%00x''y", None),
+        ("attachment; filename*1*=a; filename*=x", None),
         ("attachment; filename*=utf-8''%ff%fe", "\ufffd\ufffd"),
         ('attachment; filename="', "_"),
         ("attachment; filename", None),
@@ -119,7 +124,7 @@ def test_a_file_system_without_links(
 
 def test_an_attempt_that_is_begun_again_starts_from_nothing(tmp_path: Path) -> None:
     running = download(tmp_path)
-    running.begin(running._response)
+    running.begin(running.response)
     running.write(b"SIMPLE  2")
     assert running.finish().read_bytes() == b"SIMPLE  2"
     assert len(list(tmp_path.iterdir())) == 1

@@ -10,6 +10,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,6 +32,10 @@ __all__ = [
     "read_claims",
     "read_token",
 ]
+
+
+# Seconds: a later expiry is none.
+_LATEST = 1e12
 
 
 class BearerAuth(httpx.Auth):
@@ -64,6 +69,11 @@ class Credentials(ABC):
 
     source: str
     shown: ClassVar[str] = "Bearer $TOKEN"
+
+    @property
+    def hidden(self) -> tuple[str | None, ...]:
+        """The secrets, which are cut out of whatever a server says."""
+        return ()
 
     @abstractmethod
     def authorize(self) -> Flow[httpx.Auth | None]:
@@ -102,6 +112,11 @@ class Token(Credentials):
     def __post_init__(self) -> None:
         self.token = check_token(self.token)
 
+    @property
+    def hidden(self) -> tuple[str | None, ...]:
+        """The token."""
+        return (self.token,)
+
     def authorize(self) -> Flow[httpx.Auth | None]:
         """Give the token."""
         yield from ()
@@ -124,11 +139,18 @@ class _Renewable(Credentials):
     token: str | None = field(default=None, repr=False)
     _renew_at: float = field(default=math.inf, repr=False)
     _lost: str | None = field(default=None, repr=False)
+    _attempts: int = field(default=0, repr=False)
+    _failure: Error | None = field(default=None, repr=False)
+
+    @property
+    def hidden(self) -> tuple[str | None, ...]:
+        """The token."""
+        return (self.token,)
 
     def authorize(self) -> Flow[httpx.Auth | None]:
         """Give the token, after getting it anew where that is due."""
         if self.token is None or time.time() >= self._renew_at:
-            yield Exclusive(self._replace(self.token))
+            yield Exclusive(self._replace(self.token, self._attempts))
         assert self.token is not None
         return BearerAuth(self.token)
 
@@ -136,13 +158,18 @@ class _Renewable(Credentials):
         """Get the token anew, once for however many requests were refused with it."""
         token = self.token
         if token is not None and BearerAuth(token) == refused:
-            yield Exclusive(self._replace(token, was_refused=True))
+            yield Exclusive(self._replace(token, self._attempts, was_refused=True))
         return self.token != token or BearerAuth(token or "") != refused
 
-    def _replace(self, token: str | None, *, was_refused: bool = False) -> Flow[None]:
+    def _replace(
+        self, token: str | None, attempts: int, *, was_refused: bool = False
+    ) -> Flow[None]:
         if self.token != token or (was_refused and token == self._lost):
             return  # another flow was here while this one waited for its turn
-        self._renew_at = math.inf
+        if self._attempts != attempts and self._failure is not None:
+            raise copy(self._failure)  # as it did to the flow that was here
+        self._attempts += 1
+        self._renew_at, self._failure = math.inf, None
         try:
             self._set((yield from self._get()))
         except ValueError:
@@ -151,13 +178,14 @@ class _Renewable(Credentials):
             if isinstance(error, AuthenticationError):
                 self._lost = token
             if token is None or was_refused:
+                self._failure = error
                 raise
 
     def _set(self, token: str) -> None:
         self.token = token
-        due = math.inf if self.reload_before is None else _expiry(token) - self.reload_before
-        # Where a new token seems to be due at once, the clock is off: the server decides.
-        self._renew_at = due if due > time.time() else math.inf
+        self._renew_at = math.inf
+        if self.reload_before is not None:
+            self._renew_at = _expiry(token) - self.reload_before
 
     @abstractmethod
     def _get(self) -> Flow[str]:
@@ -194,6 +222,11 @@ class Login(_Renewable):
     password: str = field(repr=False)
     log_in: Callable[[str, str], Flow[str]] = field(repr=False)
 
+    def _set(self, token: str) -> None:
+        super()._set(token)
+        if self._renew_at <= time.time():  # a new token that is due at once: the clock is off,
+            self._renew_at = math.inf  # and the server decides
+
     def _get(self) -> Flow[str]:
         token = yield from self.log_in(self.user, self.password)
         try:
@@ -220,11 +253,11 @@ def check_token(token: object) -> str:
 def read_token(path: Path) -> str:
     """Read the token in a file; the message of an error names the file and shows no token."""
     try:
-        return check_token(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"the token file {path} can't be read: {error.strerror}") from None
-    except UnicodeError:
-        raise ValueError(f"the token file {path} holds no token: it is no text") from None
+    try:
+        return check_token(content.decode(errors="replace"))
     except ValueError as error:
         raise ValueError(f"the token file {path}: {error}") from None
 
@@ -242,4 +275,6 @@ def read_claims(token: str) -> dict[str, Any]:
 
 def _expiry(token: str) -> float:
     expiry = read_claims(token).get("exp")
-    return float(expiry) if isinstance(expiry, int | float) else math.inf
+    if isinstance(expiry, int | float) and abs(expiry) < _LATEST:
+        return float(expiry)
+    return math.inf

@@ -33,7 +33,7 @@ from grad300_sdk.engine.flow import (
     Send,
     Together,
 )
-from grad300_sdk.engine.session import Session, bare
+from grad300_sdk.engine.session import Session, bare, emptied, shown
 from grad300_sdk.engine.translation import Guarded, decoded, translated
 
 __all__ = ["AwaitingDriver", "BlockingDriver"]
@@ -130,6 +130,7 @@ class BlockingDriver(_Driver):
                 exchange.send.sink.begin(response)
                 for piece in body:
                     exchange.send.sink.write(piece)
+                return emptied(response, shown(exchange))
         return bare(response, exchange)
 
     def _chunks(self, send: Send) -> Iterator[bytes]:
@@ -242,6 +243,7 @@ class AwaitingDriver(_Driver):
                 async with aclosing(aiter(body)) as pieces:
                     async for piece in pieces:
                         exchange.send.sink.write(piece)
+                return emptied(response, shown(exchange))
         return bare(response, exchange)
 
     async def _chunks(self, send: Send) -> AsyncGenerator[bytes, None]:

@@ -24,7 +24,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import httpx
 
@@ -159,22 +159,16 @@ _CLASSES: dict[int, type[APIError]] = {
 
 
 def from_status(
-    response: httpx.Response,
-    body: object,
-    classes: Mapping[int, type[APIError]],
-    secrets: Iterable[str] = (),
+    response: httpx.Response, body: object, classes: Mapping[int, type[APIError]]
 ) -> APIError:
     """Make the error that fits a response, whose decoded `body` may say what went wrong.
 
-    `classes` holds what a call says of single statuses, over what they mean everywhere; a server
-    that repeats one of the `secrets` it was sent is not quoted.
+    `classes` holds what a call says of single statuses, over what they mean everywhere.
     """
     status = response.status_code
     general = _CLASSES.get(status, ServerError if status >= 500 else APIError)
     said = None if response.has_redirect_location else _message(body)
     message = said or _status_line(response, body)
-    if any(secret in message for secret in secrets):
-        message = _status_line(response, None)
     error = classes.get(status, general)(status, message, response_body=body)
     error.request, error.response = response.request, response
     error.add_note(f"{response.request.method} {response.request.url} answered {status}.")

@@ -151,6 +151,9 @@ class Node(Generic[M]):
         self.parent = parent
         self.__dict__.update(variables)
         self._segment = self._template.expand(variables)
+        call = vars(type(self)).get("__call__")
+        if isinstance(call, _Endpoint):  # `inspect` would not look for it in a descriptor
+            self.__signature__ = call.signature(bound=True)
 
     @property
     def client(self) -> Root[M]:

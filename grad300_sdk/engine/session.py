@@ -5,6 +5,7 @@ Retrying, redirects and logging in are flows like any other: no I/O here.
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ __all__ = [
     "Session",
     "bare",
     "check_headers",
+    "emptied",
     "has_address",
     "shown",
     "without_secrets",
@@ -40,6 +42,7 @@ _SECRET_NAMES = {name.lower().encode() for name in SECRET_HEADERS}
 # RFC 9110, section 5: what a header's name and its value may be.
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(rb"(?:[^\x00-\x20\x7f]+(?:[ \t]+[^\x00-\x20\x7f]+)*)?")
+_OF_A_BODY = {b"content-encoding", b"transfer-encoding"}
 _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -96,7 +99,7 @@ class Session:
                 return response
             target = _target(response) if retry.changes_nothing(send.method) else None
             if target is None:
-                raise _api_error(response, send)
+                raise _api_error(response, send, self.credentials.hidden)
             if _origin(target) != _origin(url):
                 send = replace(send, headers=_for_others(send.headers))
             url = target
@@ -243,6 +246,12 @@ def bare(response: httpx.Response, exchange: Exchange) -> httpx.Response:
     return response
 
 
+def emptied(response: httpx.Response, request: httpx.Request) -> httpx.Response:
+    """Give a response without its body, which was of no use or went elsewhere."""
+    headers = [(name, value) for name, value in response.headers.raw if name not in _OF_A_BODY]
+    return httpx.Response(response.status_code, headers=headers, request=request)
+
+
 def _target(response: httpx.Response) -> httpx.URL | None:
     """Give where a response redirects to, or None where that can't be followed."""
     if not response.has_redirect_location:
@@ -263,12 +272,15 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     """Check headers, and give them with their names in small letters; no message shows a value."""
     if not headers:
         return {}
+    checked = None
     try:
         checked = httpx.Headers(headers)
     except UnicodeError:
-        raise ValueError("headers: only ASCII characters can be sent") from None
+        pass  # the error holds the value, and stays out of the context of ours
     except TypeError as error:
         raise TypeError(f"headers: {error}") from None
+    if checked is None:
+        raise ValueError("headers: only ASCII characters can be sent")
     for name, value in checked.raw:
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
             raise ValueError(f"headers: {name.decode()!r} is no name, or its value can't be sent")
@@ -285,16 +297,33 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
-def _api_error(response: httpx.Response, send: Send) -> APIError:
+def _api_error(response: httpx.Response, send: Send, hidden: tuple[str | None, ...]) -> APIError:
+    """Make the error of a response; a server that repeats a secret is not quoted with it."""
+    fields = [str((send.data or {}).get(name)) for name in send.secrets]
+    response = _without(response, [*fields, *filter(None, hidden)])
     body: Any
     try:
         body = decode_json(response)
     except DecodeError:
         body = text(response)
-    secrets = [str((send.data or {}).get(name)) for name in send.secrets]
-    error = from_status(response, body, send.errors, secrets)
+    error = from_status(response, body, send.errors)
     error.retry_after = retry.retry_after(response.headers)
     return error
+
+
+def _without(response: httpx.Response, secrets: list[str]) -> httpx.Response:
+    # A secret of a few letters would be found in any text.
+    forms = [form for s in secrets if len(s) > 3 for form in (s, json.dumps(s)[1:-1], quote(s))]
+    if not any(form in response.text or form in str(response.headers) for form in forms):
+        return response
+    headers, content = emptied(response, response.request).headers.raw, response.content
+    for form in map(str.encode, forms):
+        headers = [(name, value.replace(form, b"***")) for name, value in headers]
+        content = content.replace(form, b"***")
+    headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+    return httpx.Response(
+        response.status_code, headers=headers, content=content, request=response.request
+    )
 
 
 def without_secrets(send: Send) -> Send:

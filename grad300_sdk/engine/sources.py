@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from grad300_sdk.engine.credentials import (
@@ -72,14 +73,10 @@ class Sources:
             raise ValueError(f"auth_reload_timeout is {wait}, but must be 0 or more")
         if (self.user is None) != (self.password is None):
             raise ValueError("Both 'user' and 'password' must be provided together.")
-        given = {"token": self.token, "token_file": self.token_file, "user": self.user}
-        names = [name for name, value in given.items() if value is not None]
-        if len(names) > 1:
-            raise ValueError(
-                f"Use either '{names[0]}' or '{names[1]}' (with its password), not both."
-                if "user" in names
-                else f"Use either '{names[0]}' or '{names[1]}', not both."
-            )
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("Use either 'token' or 'token_file', not both.")
+        if self.token is not None and self.user is not None:
+            raise ValueError("Use either 'token' or both 'user' and 'password', not both.")
 
     def find(self) -> Credentials:
         """Give the first credentials that are there; nothing is sent."""
@@ -198,23 +195,26 @@ def _netrc_account(path: Path, host: str) -> tuple[str, str] | None:
     from safe_netrc import NetrcParseError
     from safe_netrc import netrc as safe_netrc
 
+    hosts: dict[str, Any] = {}
+    problem = None
     try:
-        entry = safe_netrc(str(path)).hosts.get(host)
+        hosts = safe_netrc(str(path)).hosts
     except OSError:
         return None
-    except NetrcParseError as error:
-        if not _is_open(path):
-            where = f"the netrc file {path}, line {error.lineno}"
-            raise ValueError(f"{where}: it can't be read") from None
+    except (NetrcParseError, UnicodeError) as error:
+        # What the parser says may show a password: the error stays out of the context of ours.
+        problem = f"the netrc file {path}, line {getattr(error, 'lineno', '?')}: it can't be read"
+    if problem is not None and _is_open(path):
         if host not in _hosts(path):
             return None
-        raise ValueError(
+        problem = (
             f"the netrc file {path} has a password for {host} and can be read by others: "
             f"run 'chmod 600 {path}', and change the password if they may have seen it"
-        ) from None
-    if entry is None or not entry[0] or not entry[2]:
-        return None
-    return entry[0], entry[2]
+        )
+    if problem is not None:
+        raise ValueError(problem)
+    entry = {name.lower(): entry for name, entry in hosts.items()}.get(host)
+    return (entry[0], entry[2]) if entry and entry[0] and entry[2] else None
 
 
 def _is_open(path: Path) -> bool:
@@ -223,6 +223,6 @@ def _is_open(path: Path) -> bool:
 
 def _hosts(path: Path) -> set[str]:
     try:
-        return set(netrc.netrc(str(path)).hosts)
-    except netrc.NetrcParseError:
+        return {name.lower() for name in netrc.netrc(str(path)).hosts}
+    except (netrc.NetrcParseError, UnicodeError):
         return set()

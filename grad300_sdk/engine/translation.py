@@ -13,7 +13,7 @@ import httpx
 from grad300_sdk.engine.body import Body
 from grad300_sdk.engine.errors import DecodeError, Error, RequestTimeoutError, TransportError
 from grad300_sdk.engine.flow import Exchange
-from grad300_sdk.engine.session import Session, bare, shown
+from grad300_sdk.engine.session import Session, bare, emptied, shown
 
 __all__ = ["Guarded", "decoded", "translated"]
 
@@ -41,8 +41,7 @@ def translated(exchange: Exchange) -> Iterator[None]:
     except DecodeError as error:
         error.request = shown(exchange)
         if error.response is not None:  # what came of its body is of no use
-            status, headers = error.response.status_code, error.response.headers
-            error.response = httpx.Response(status, headers=headers, request=error.request)
+            error.response = emptied(error.response, error.request)
         raise
     except TransportError as error:
         error.request = shown(exchange)
@@ -158,7 +157,7 @@ def decoded(response: httpx.Response, exchange: Exchange, session: Session) -> I
     headers = response.headers
     response.stream = guarded
     response.headers = httpx.Headers(
-        [(name, value) for name, value in headers.multi_items() if name != "content-encoding"]
+        [(name, value) for name, value in headers.raw if name.lower() != b"content-encoding"]
     )
     try:
         yield guarded

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
-from grad300_sdk.engine.errors import DecodeError, RequestTimeoutError, TransportError
+from grad300_sdk.engine.errors import (
+    DecodeError,
+    DownloadError,
+    RequestTimeoutError,
+    TransportError,
+    excerpt,
+)
+from grad300_sdk.engine.session import emptied
 from grad300_sdk.saving import Download, Progress
 
 if TYPE_CHECKING:
@@ -239,12 +246,14 @@ class ScanFile(Node[M], template="{+parent}/download"):
             destination_dir, file_name, fallback, overwrite=overwrite, progress=progress
         )
         try:
-            yield from send.response(sink=download)
+            response = yield from send.response(sink=download)
+            if download.problem is not None:
+                raise _download_error(download, response.request)
             return download.finish()
         except TransportError as error:
             if not download.is_cut or isinstance(error, RequestTimeoutError):
                 raise
-            raise download.error("a body that is shorter than its Content-Length") from error
+            raise _download_error(download, cast("httpx.Request", error.request)) from error
         finally:
             download.discard()
 
@@ -253,5 +262,13 @@ def _read(response: httpx.Response, reader: Callable[[bytes], T]) -> T:
     try:
         return reader(response.content)
     except DecodeError as error:
-        error.request, error.response = response.request, response
-        raise
+        request, kind = response.request, response.headers.get("Content-Type", "no content type")
+        new = DecodeError(f"{request.method} {request.url} gave {excerpt(kind)}: {error}")
+        new.request, new.response = request, response
+        raise new from error
+
+
+def _download_error(download: Download, request: httpx.Request) -> DownloadError:
+    error = DownloadError(f"{request.method} {request.url} answered with {download.problem}")
+    error.request, error.response = request, emptied(download.response, request)
+    return error

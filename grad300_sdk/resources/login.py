@@ -129,6 +129,8 @@ def _ask(send: Sender, email: str, password: str, kind: type[T]) -> Flow[T]:
             raise TypeError(f"{name} must be a str, not {type(value).__name__}")
         if not value:
             raise ValueError(f"{name} is empty")
+        if value.encode(errors="replace").decode() != value:
+            raise ValueError(f"{name} has a character in it that has no encoding in UTF-8")
     return (
         yield from send.json(
             kind,

@@ -16,7 +16,7 @@ from grad300_sdk.errors import Grad300Warning
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.settings import setting
 
-__all__ = ["Row", "Search", "Walk"]
+__all__ = ["Row", "Search", "Walk", "gather"]
 
 Row: TypeAlias = dict[str, Any]
 
@@ -82,6 +82,10 @@ class Walk:
     ----------
     truncated : bool
         Whether the server repeated itself, so that rows may be missing.
+    is_paged : bool
+        Whether there are full pages, so that more of them may follow.
+    is_done : bool
+        Whether nothing is left to be fetched.
     """
 
     search: Search
@@ -96,34 +100,52 @@ class Walk:
         self._offset = 0
         self._largest = 0
         self._ended = False
+        self.is_done = False
+        self.is_paged = False
 
-    def flow(self, session: Session, *, eager: bool = False) -> ItemsFlow[Row]:
+    def flow(self, session: Session) -> ItemsFlow[Row]:
         """Yield the wanted rows, and before that whatever it takes to get them.
 
-        An eager walk fetches as many pages at once as it may; another one fetches one, two,
-        four, eight, so that little is fetched in vain where its reader stops early.
+        One, two, four, eight pages are fetched at once, so that little is fetched in vain where
+        the reader stops early.
         """
-        pages = [(yield from self.fetch(0))]
-        known = _full_pages.get(session, 0)
-        is_full = len(pages[0]) >= self.search.page_size
-        if is_full:
-            _full_pages[session] = max(known, self.search.page_size)
-        elif self.search.page_size <= known:
-            yield Items(self._take(pages[0]))
-            return
-        # A short first page may be the last one, or all that the server gives at once: ask once.
-        width = 2 if is_full else 1
-        while True:
-            for page in pages:
-                is_short = len(page) < self._largest
-                yield Items(self._take(page))
-                if is_short or not page or self.truncated or self._missing() == 0:
-                    return
-            count = self._missing() if eager and width > 1 else min(width, self._missing())
-            pages = yield Together(self._pages(count), int(min(count, self.ahead)))
+        yield Items(self.begin((yield from self.fetch(0)), session))
+        width = 2 if self.is_paged else 1
+        while not self.is_done:
+            count = min(width, self._missing())
+            for page in (yield Together(self.pages(count), int(count))):
+                yield Items(self.take(page))
             width = min(2 * width, self.ahead)
 
-    def _pages(self, count: float) -> Iterator[Flow[list[Row]]]:
+    def begin(self, page: list[Row], session: Session) -> list[Row]:
+        """Give the wanted rows of the first page, and see what it says of those that follow."""
+        rows = self.take(page)
+        known = _full_pages.get(session, 0)
+        self.is_paged = len(page) >= self.search.page_size
+        if self.is_paged:
+            _full_pages[session] = max(known, self.search.page_size)
+        elif self.search.page_size <= known:
+            self.is_done = True
+        return rows
+
+    def rest(self) -> Iterator[Flow[list[Row]]]:
+        """Give the flows that fetch what may follow the pages so far.
+
+        A short first page may be the last one, or all that the server gives at once: then it is
+        asked once more.
+        """
+        return self.pages(self._missing() if self.is_paged else 1)
+
+    def take(self, page: list[Row]) -> list[Row]:
+        """Give the wanted rows of the next page, and see whether it is the last one."""
+        if self.is_done:
+            return []
+        self.is_done = not page or len(page) < self._largest
+        rows = self._take(page)
+        self.is_done |= self.truncated or self._missing() == 0
+        return rows
+
+    def pages(self, count: float) -> Iterator[Flow[list[Row]]]:
         """Give the flows that fetch the next pages, while there may be more of them."""
         offset, end = self._offset, self._offset + count * self._largest
         while offset < end and not self._ended:
@@ -173,6 +195,23 @@ class Walk:
         if self.search.max_results is None:
             return math.inf
         return math.ceil((self.search.max_results - self.found) / max(self._largest, 1))
+
+
+def gather(walks: list[Walk], session: Session, ahead: int) -> Flow[list[Row]]:
+    """Run walks to their ends, as many pages at once as may be, and give all wanted rows."""
+    first = yield Together([walk.fetch(0) for walk in walks], min(ahead, len(walks)))
+    rows = [walk.begin(page, session) for walk, page in zip(walks, first, strict=True)]
+    while running := [index for index, walk in enumerate(walks) if not walk.is_done]:
+        flows = (_numbered(index, flow) for index in running for flow in walks[index].rest())
+        for index, page in (yield Together(flows, ahead)):
+            rows[index] += walks[index].take(page)
+        for index in running:
+            walks[index].is_paged = True
+    return [row for part in rows for row in part]
+
+
+def _numbered(number: int, flow: Flow[list[Row]]) -> Flow[tuple[int, list[Row]]]:
+    return number, (yield from flow)
 
 
 def _identity(row: Any) -> int | str | None:

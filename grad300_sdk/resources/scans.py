@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex, TypeAli
 
 from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
 from grad300_sdk.engine.client import check_whole
-from grad300_sdk.engine.flow import collect
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
 from grad300_sdk.resources.files import ScanFile
-from grad300_sdk.resources.paging import Row, Search, Walk
+from grad300_sdk.resources.paging import Row, Search, Walk, gather
 from grad300_sdk.settings import setting
 
 if TYPE_CHECKING:
@@ -323,7 +322,7 @@ class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
 
     def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
         walk = self._walk(search)
-        rows = yield from collect(walk.flow(self.client.session, eager=True))
+        rows = yield from gather([walk], self.client.session, self.client.max_connections)
         return rows, walk.truncated
 
     def _walk(self, search: Search, found: int = 0, **label: str) -> Walk:
@@ -512,9 +511,14 @@ class Scans(Node[M], template="{+parent}/scans"):
             found = walk.found
 
     def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
+        session, ahead = self.client.session, self.client.max_connections
+        if search.max_results is None:
+            walks = [self[kind]._walk(search, scan_type=kind.value) for kind in self]
+            rows = yield from gather(walks, session, ahead)
+            return rows, any(walk.truncated for walk in walks)
         rows, truncated = [], False
         for walk in self._walks(search):
-            rows += yield from collect(walk.flow(self.client.session, eager=True))
+            rows += yield from gather([walk], session, ahead)
             truncated |= walk.truncated
         return rows, truncated
 

@@ -293,8 +293,8 @@ def test_a_server_that_repeats_a_password_is_not_quoted(
     server = wire(answer(body, "400 Bad Request"))
     with pytest.raises(Error) as caught:
         harness.call(library(server.url).log_in, "ann", "s3cret-password")
-    assert str(caught.value) == "the server answered 400 Bad Request"
-    assert "s3cret" not in repr(caught.value) + "".join(caught.value.__notes__)
+    assert "***" in str(caught.value)
+    assert b"s3cret" not in pickle.dumps(caught.value)
 
 
 def test_no_token_is_in_what_a_refused_redirect_raises(

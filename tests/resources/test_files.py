@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,57 @@ def test_a_cut_body_never_becomes_a_file(
     with pytest.raises(TransportError):
         harness.list(scan(harness, transport).file.stream())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_token_is_in_the_error_of_a_cut_body(harness: Harness, tmp_path: Path) -> None:
+    stream = Cut(httpx.RemoteProtocolError("peer closed connection"))
+    headers = {"Content-Length": str(len(FITS))}
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(200, headers=headers, stream=stream)
+    )
+    client = harness.client("https://archive", token="secret", transport=transport, retries=0)
+    with pytest.raises(DownloadError, match="100 bytes of a body of 8640") as caught:
+        harness.run(client.scans["TPI"][42].file.save(tmp_path))
+    assert "Authorization" not in caught.value.request.headers
+    assert b"secret" not in pickle.dumps(caught.value)
+    assert caught.value.response.status_code == 200
+
+
+class Slow(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body in pieces of a byte."""
+
+    def __iter__(self) -> Any:
+        yield from (FITS[index : index + 1] for index in range(100))
+
+    async def __aiter__(self) -> Any:
+        for piece in self:
+            yield piece
+
+
+def test_pieces_may_be_of_any_size(harness: Harness, tmp_path: Path) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=Slow()))
+    path = harness.run(scan(harness, transport).file.save(tmp_path))
+    assert path.read_bytes() == FITS[:100]
+
+
+def test_a_part_that_was_not_asked_for_is_no_file(harness: Harness, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match="the status 206"):
+        harness.run(scan(harness, answer(FITS, 206)).file.save(tmp_path))
+
+
+def test_headers_of_any_bytes(harness: Harness, sandbox: Sandbox, tmp_path: Path) -> None:
+    headers = {"Content-Disposition": 'attachment; filename="é.fits"'.encode()}
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(200, headers=headers, stream=Slow())
+    )
+    file = scan(harness, transport).file
+    assert harness.run(file.save(tmp_path)).suffix == ".fits"
+    assert harness.run(file.get()) == FITS[:100]
+
+
+def test_a_long_name_of_the_users(harness: Harness, tmp_path: Path) -> None:
+    name = "n" * 250 + ".fits"
+    assert harness.run(scan(harness, answer()).file.save(tmp_path, file_name=name)).name == name
 
 
 def test_a_folder_that_cannot_be_made(harness: Harness, tmp_path: Path) -> None:

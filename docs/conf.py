@@ -73,13 +73,11 @@ def show_call(owner: Any, name: str, *default: Any) -> Any:
 def show_result(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, arguments: str, result: str
 ) -> tuple[str, str] | None:
-    """Show what a call gives, where its description says what its flow gives."""
+    """Show what a call gives, and what a row is."""
     signature = getattr(thing, "__signature__", None)
-    flow = re.fullmatch(r"(Items)?Flow\[(.*)\]", str(getattr(signature, "return_annotation", "")))
-    if what != "method" or flow is None:
+    if what != "method" or signature is None:
         return None
-    item = re.sub(r"\bRow\b", "dict[str, Any]", flow[2])
-    return arguments, f"Iterator[{item}]" if flow[1] else item
+    return arguments, re.sub(r"\bRow\b", "dict[str, Any]", str(signature.return_annotation))
 
 
 def setup(app: Sphinx) -> None:

@@ -6,11 +6,13 @@ import os
 import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from grad300_sdk import __version__
 from grad300_sdk.engine import Awaiting, AwaitingClient, Blocking, BlockingClient, M, Root
 from grad300_sdk.engine.client import check_base_url
 from grad300_sdk.engine.sources import Sources
+from grad300_sdk.engine.template import check_path
 from grad300_sdk.resources.login import Login, log_in
 from grad300_sdk.resources.openapi import OpenAPI
 from grad300_sdk.resources.scans import Scans
@@ -183,8 +185,9 @@ def _with_prefix(url: str, prefix: object) -> str:
         raise TypeError(f"api_prefix must be a str, not {type(prefix).__name__}")
     if "?" in prefix or "#" in prefix:
         raise ValueError(f"api_prefix is {prefix!r}: a prefix has no query and no fragment")
+    check_path(prefix)
     path = f"/{prefix.strip().strip('/')}".rstrip("/")
-    return url if url.endswith(path) else url + path
+    return url if urlsplit(url).path.endswith(path) else url + path
 
 
 def _is_refused(response: httpx.Response) -> bool:

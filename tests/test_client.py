@@ -29,6 +29,7 @@ from tests.conftest import Harness
         ("http://localhost", "/", "http://localhost"),
         ("http://localhost/myapi/v1", None, "http://localhost/myapi/v1/api/v1"),
         ("http://[::1]:8000", None, "http://[::1]:8000/api/v1"),
+        ("http://api", "/api", "http://api/api"),
         ("HTTPS://Grad300.LAM.fr", None, "https://grad300.lam.fr/api/v1"),
     ],
 )
@@ -52,6 +53,12 @@ def test_base_api_url(
         ({"base_url": 3}, TypeError, "base_url must be a str, not int"),
         ({"api_prefix": "/api?x"}, ValueError, "api_prefix is '/api\\?x'"),
         ({"api_prefix": 1}, TypeError, "api_prefix must be a str"),
+        ({"api_prefix": "/a/../b"}, ValueError, "segment '.' or '..'"),
+        ({"verify": 3}, TypeError, "verify must be a bool or an ssl.SSLContext, not 3"),
+        ({"verify": "certificates.pem"}, TypeError, "verify must be a bool"),
+        ({"proxy": 3}, TypeError, "proxy must be a str or a httpx.Proxy, not int"),
+        ({"proxy": "user:secret@host:3128"}, ValueError, "proxy is no URL of a proxy"),
+        ({"proxy": "http://:secret"}, ValueError, "proxy is no URL of a proxy"),
         ({"timeout": 0}, ValueError, "timeout is 0"),
         ({"timeout": -1.0}, ValueError, "timeout is -1.0"),
         ({"timeout": float("nan")}, ValueError, "timeout is nan"),
@@ -80,6 +87,79 @@ def test_wrong_arguments(
     with pytest.raises(error, match=message) as caught:
         kind(**arguments)
     assert "secret" not in str(caught.value)
+
+
+def test_proxies() -> None:
+    for proxy in ("http://host:3128", httpx.Proxy("https://host:3128"), httpx.URL("socks5://x")):
+        Client(proxy=proxy).close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"json": 1, "data": {"a": 1}}, ValueError, "one body: give json or data"),
+        ({"json": 1, "content": b""}, ValueError, "one body: give json or content"),
+        ({"data": "a=1"}, TypeError, "data must be a mapping, not 'a=1'"),
+        ({"headers": "abc"}, TypeError, "headers must be a mapping"),
+        ({"content": iter([b"a"])}, TypeError, "content must be bytes or str"),
+        (
+            {"files": {"a": 3}},
+            TypeError,
+            r"files\['a'\] must be bytes, str or an open file, not int",
+        ),
+        ({"files": [("a", ("name", 3))]}, TypeError, r"files\['a'\]"),
+    ],
+)
+def test_wrong_bodies(
+    harness: Harness, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    client = harness.client("https://archive", transport=httpx.MockTransport(pytest.fail))
+    for use in ("__call__", "request", "curl", "response"):
+        with pytest.raises(error, match=message):
+            harness.call(getattr(client.resource("/x").post, use), **arguments)
+
+
+def test_uploads(harness: Harness) -> None:
+    seen: list[bytes] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request.read())
+        return httpx.Response(200, json={})
+
+    client = harness.client("https://archive", transport=httpx.MockTransport(handle))
+    harness.run(client.resource("/x").post(data={"a": 1}, files={"f": ("name", b"content")}))
+    assert b'name="a"' in seen[0]
+    assert b'filename="name"' in seen[0]
+
+
+def test_a_header_of_the_call_goes_before_the_token(harness: Harness) -> None:
+    seen: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["Authorization"])
+        return httpx.Response(200, json={})
+
+    client = harness.client("https://archive", token="x", transport=httpx.MockTransport(handle))
+    own = {"authorization": "Basic abc"}
+    harness.run(client.resource("/x").get(headers=own))
+    assert seen == ["Basic abc"]
+    assert client.resource("/x").get.curl(headers=own).count("uthorization:") == 1
+
+
+def test_a_bomb_is_refused_by_request_too(harness: Harness) -> None:
+    headers = {"Content-Type": "application/json"}
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(200, headers=headers, content=b" " * 2000)
+    )
+    with conf.set_temp("max_json_bytes", 1000):
+        client = harness.client("https://archive", transport=transport)
+    with pytest.raises(grad300_sdk.DecodeError, match="more than the 1000 bytes"):
+        harness.run(client.request("GET", "/x"))
+
+
+def test_a_misspelt_part_of_a_call() -> None:
+    with pytest.raises(AttributeError, match="did you mean 'curl'"):
+        Client().openapi.get.crul()
 
 
 def test_a_password_in_the_url_is_refused_and_not_shown() -> None:

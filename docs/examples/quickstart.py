@@ -121,5 +121,5 @@ def parse_arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     try:
         main()
-    except Grad300Error as error:  # a wrong password, no network, ...
+    except (Grad300Error, ValueError) as error:  # a wrong password, no network, no URL, ...
         raise SystemExit(f"{type(error).__name__}: {error}") from None

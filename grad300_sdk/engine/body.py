@@ -151,7 +151,9 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
             return msgspec.json.decode(nulls, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        came = "" if secret else f": {describe(response)}"
+        kind = excerpt(response.headers.get("Content-Type", "no content type"))
+        hidden = f"{kind}, {len(content)} bytes that may hold a secret"
+        came = f": {hidden if secret else describe(response)}"
         raise _decode_error(response, f"what is not the JSON expected ({reason}){came}") from None
 
 

@@ -104,8 +104,8 @@ class Root(Node[M]):
         wiring = Wiring(
             timeout=session.timeout,
             max_connections=check_whole("max_connections", max_connections, 1),
-            verify=verify,
-            proxy=proxy,
+            verify=check_verify(verify),
+            proxy=check_proxy(proxy),
             transport=transport,
         )
         self._start(os.urandom(16).hex(), session, wiring)
@@ -364,6 +364,28 @@ def check_base_url(base_url: object) -> str:
     return str(url).rstrip("/")
 
 
+def check_verify(verify: object) -> ssl.SSLContext | bool:
+    """Check how certificates are to be checked."""
+    if not isinstance(verify, ssl.SSLContext | bool):
+        raise TypeError(f"verify must be a bool or an ssl.SSLContext, not {verify!r}")
+    return verify
+
+
+def check_proxy(proxy: object) -> httpx.Proxy | httpx.URL | str | None:
+    """Check a proxy; the message shows no password."""
+    if proxy is None or isinstance(proxy, httpx.Proxy):
+        return proxy
+    if not isinstance(proxy, str | httpx.URL):
+        raise TypeError(f"proxy must be a str or a httpx.Proxy, not {type(proxy).__name__}")
+    try:
+        url = httpx.URL(proxy)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https", "socks5", "socks5h") or not url.host:
+        raise ValueError("proxy is no URL of a proxy, where one like 'http://host:3128' is needed")
+    return proxy
+
+
 def check_timeout(timeout: object) -> float:
     """Check a time-out: a finite number of seconds above 0."""
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
@@ -375,13 +397,13 @@ def check_timeout(timeout: object) -> float:
 
 def check_whole(name: str, value: object, least: int) -> int:
     """Check a whole number that has a least value."""
-    is_truth = isinstance(value, bool) or getattr(value, "dtype", "") == "bool"  # numpy's
+    wrong = TypeError(f"{name} must be a whole number, not {value!r}")
+    if isinstance(value, bool) or getattr(value, "dtype", "") == "bool":  # numpy's
+        raise wrong
     try:
-        number = None if is_truth else operator.index(cast("SupportsIndex", value))
+        number = operator.index(cast("SupportsIndex", value))
     except TypeError:
-        number = None
-    if number is None:
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
+        raise wrong from None
     if number < least:
         raise ValueError(f"{name} is {number}, but must be at least {least}")
     return number

@@ -95,7 +95,7 @@ class BlockingConnections(_Connections):
             yield given[0]
             return
         free, idle = self._free, self._idle.setdefault(request.url.scheme, [])
-        if not free.acquire(timeout=self.wiring.timeout):
+        if not free.acquire(timeout=request.extensions["timeout"]["pool"]):
             raise httpx.PoolTimeout(f"all {self.wiring.max_connections} connections are in use")
         try:
             try:

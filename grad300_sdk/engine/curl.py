@@ -37,20 +37,27 @@ def curl(session: Session, send: Send) -> str:
 
 
 def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
-    if session.is_own(url):
-        if session.credentials.shown and not send.anonymous:
-            yield f'"Authorization: {session.credentials.shown}"'
-        for name in session.headers:
-            yield f'"{name}: ${_variable(name)}"'
+    if session.credentials.shown and session.is_authorized(send, url):
+        yield f'"Authorization: {session.credentials.shown}"'
     own = send.headers or {}
+    taken = {name.lower() for name in own}
+    for name in session.headers if session.is_own(url) else ():
+        if name.lower() not in taken:
+            yield _secret(name)
     for name, value in own.items():
         is_secret = name.title() in SECRET_HEADERS
-        yield f'"{name}: ${_variable(name)}"' if is_secret else quote(f"{name}: {value}")
+        yield _secret(name) if is_secret else quote(f"{name}: {value}")
     if "content-type" not in {name.lower() for name in own}:
         if send.json is not None:
             yield "'Content-Type: application/json'"
         elif send.content is not None:
             yield "Content-Type:"
+
+
+def _secret(name: str) -> str:
+    """Write a header with a shell variable for its value; its name may hold a backtick."""
+    plain = f'"{name}: ${_variable(name)}"'
+    return plain if "`" not in name else f'{quote(f"{name}: ")}"${_variable(name)}"'
 
 
 def _body(send: Send, request: httpx.Request) -> Iterator[str]:

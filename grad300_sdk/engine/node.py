@@ -8,6 +8,7 @@ and the documentation.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import (
     TYPE_CHECKING,
@@ -121,7 +122,24 @@ class Sender:
         return result
 
 
-class Node(Generic[M]):
+class _Helpful:
+    """Answers a misspelt name with the nearest one."""
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_")]
+
+    if not TYPE_CHECKING:  # a type checker must still see a misspelt name
+
+        def __getattr__(self, name: str) -> Any:
+            if isinstance(getattr(type(self), name, None), property):
+                return object.__getattribute__(self, name)  # it says itself what it lacks
+            hint = "" if name.startswith("_") else nearest(name, dir(self))
+            # With a name, Python does not add a guess of its own.
+            message = f"{type(self).__name__!r} has no attribute {name!r}{hint}"
+            raise AttributeError(message, name=name)
+
+
+class Node(_Helpful, Generic[M]):
     """One piece of the URL hierarchy.
 
     A class of nodes says in its `template` how its path continues its parent's, and annotates
@@ -186,19 +204,6 @@ class Node(Generic[M]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.path}>"
 
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if not name.startswith("_")]
-
-    if not TYPE_CHECKING:  # a type checker must still see a misspelt name
-
-        def __getattr__(self, name: str) -> Any:
-            if isinstance(getattr(type(self), name, None), property):
-                return object.__getattribute__(self, name)  # it says itself what it lacks
-            hint = "" if name.startswith("_") else nearest(name, dir(self))
-            # With a name, Python does not add a guess of its own.
-            message = f"{type(self).__name__!r} has no attribute {name!r}{hint}"
-            raise AttributeError(message, name=name)
-
 
 def _checked_template(cls: type, text: str) -> Template:
     prefix = "{+parent}"
@@ -222,7 +227,7 @@ def _checked_template(cls: type, text: str) -> Template:
     return template
 
 
-class Call(Generic[P, F, R, X]):
+class Call(_Helpful, Generic[P, F, R, X]):
     """A call of a node: calling it sends its request, and it can be looked at without that.
 
     Calling `request`, `response` or `curl` takes, and checks, the arguments of the call itself.
@@ -347,7 +352,13 @@ class _Endpoint(Generic[P, F]):
         """Give the signature as the user of a blocking client sees it."""
         signature = inspect.signature(self.function)
         own, _, *others = signature.parameters.values()
-        return signature.replace(parameters=others if bound else [own, *others])
+        gives = re.fullmatch(r"(Items)?Flow\[(.*)\]", str(signature.return_annotation))
+        result: Any = signature.return_annotation
+        if gives is not None:
+            result = f"Iterator[{gives[2]}]" if gives[1] else gives[2]
+        return signature.replace(
+            parameters=others if bound else [own, *others], return_annotation=result
+        )
 
 
 class Endpoint(_Endpoint[P, Flow[T]]):

@@ -93,6 +93,7 @@ class Session:
     def send(self, send: Send) -> Flow[httpx.Response]:
         """Send a request, again where that may help, and follow its redirects."""
         url = self.url(send)
+        _check_body(send)
         for _ in range(MAX_REDIRECTS + 1):
             response = yield from self._attempts(send, url)
             if response.is_success:
@@ -112,7 +113,7 @@ class Session:
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[httpx.Response]:
         if send.secrets and self.sources is not None:
             self.sources.warn_if_plain()
-        credentials = None if send.anonymous or not self.is_own(url) else self.credentials
+        credentials = self.credentials if self.is_authorized(send, url) else None
         is_renewed = False
         attempt = 0
         while True:
@@ -161,7 +162,7 @@ class Session:
         if "#" in path:
             raise ValueError(f"path {path!r}: what follows a '#' is never sent; write '%23'")
         check_path(path)
-        is_absolute = path.startswith(("http://", "https://"))
+        is_absolute = path[:8].lower().startswith(("http://", "https://"))
         text = _STRAY_PERCENT.sub("%25", quote(path, safe=f"{SAFE}[]" if is_absolute else SAFE))
         query = encode_query(send.params) if send.params else ""
         if query:
@@ -189,8 +190,14 @@ class Session:
         """Say whether a URL is of the server's own origin, which alone gets credentials."""
         return _origin(url) == self._origin
 
+    def is_authorized(self, send: Send, url: httpx.URL) -> bool:
+        """Say whether a request is sent with the credentials; a header of its own goes before."""
+        own = {name.lower() for name in (send.headers or {})}
+        return self.is_own(url) and not send.anonymous and "authorization" not in own
+
     def show(self, send: Send) -> httpx.Request:
         """Make the httpx request as a user may see it: without credentials and secrets."""
+        _check_body(send)
         return shown(Exchange(send, self.build(send), None))
 
     def build(self, send: Send, url: httpx.URL | None = None) -> httpx.Request:
@@ -215,6 +222,30 @@ class Session:
             content=send.content,
             extensions={"timeout": httpx.Timeout(wait).as_dict()},
         )
+
+
+def _check_body(send: Send) -> None:
+    """Refuse bodies that contradict each other, and those that httpx would stumble over."""
+    forms = {"json": send.json, "content": send.content, "data or files": send.data or send.files}
+    given = [name for name, value in forms.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(f"a request has one body: give {' or '.join(given)}")
+    for name, value in (("data", send.data), ("headers", send.headers)):
+        if value is not None and not isinstance(value, Mapping):
+            raise TypeError(f"{name} must be a mapping, not {value!r:.80}")
+    if not isinstance(send.content, bytes | str | None):
+        raise TypeError(f"content must be bytes or str, not {type(send.content).__name__}")
+    if send.files is not None:
+        _check_files(send.files)
+
+
+def _check_files(files: Any) -> None:
+    pairs = files.items() if isinstance(files, Mapping) else files
+    for name, file in pairs:
+        content = file[1] if isinstance(file, tuple) else file
+        if not (isinstance(content, bytes | str) or hasattr(content, "read")):
+            kind = type(content).__name__
+            raise TypeError(f"files[{name!r}] must be bytes, str or an open file, not {kind}")
 
 
 def shown(exchange: Exchange) -> httpx.Request:

@@ -147,7 +147,8 @@ class Guarded(httpx.SyncByteStream, httpx.AsyncByteStream):
 @contextmanager
 def decoded(response: httpx.Response, exchange: Exchange, session: Session) -> Iterator[Guarded]:
     """Have a response read through a `Body`, in place of httpx's unbounded decompression."""
-    limit = session.max_json_bytes if exchange.send.expects_json else None
+    is_json = "json" in response.headers.get("Content-Type", "")
+    limit = session.max_json_bytes if exchange.send.expects_json or is_json else None
     body = Body(response, limit, exchange.send.timeout or session.timeout)
     guarded = Guarded(response.stream, body)
     if response.is_closed:  # a transport of the caller's handed it over whole

@@ -87,7 +87,7 @@ def test_no_more_connections_than_there_may_be(wire: Any) -> None:
 
 def test_a_pool_that_stays_full_is_a_time_out(server: Wire) -> None:
     with BlockingLibrary(server.url, max_connections=1, timeout=0.05, retries=3) as client:
-        other = httpx.Request("GET", server.url)
+        other = client.books["1"].get.request()
         with client.driver.connections.client(other), pytest.raises(RequestTimeoutError) as caught:
             client.books["1"].get()
         assert "all 1 connections are in use" in str(caught.value)

@@ -171,7 +171,7 @@ def test_a_call_knows_what_it_sends(client: Any) -> None:
     assert repr(lend) == "<call POST /books/1/loan>"
     assert lend.__name__ == "lend"
     assert lend.__doc__.startswith("Lend the book to a reader.")
-    assert str(inspect.signature(lend)) == "(*, reader: 'str' = 'me') -> 'Flow[dict[str, Any]]'"
+    assert str(inspect.signature(lend)) == "(*, reader: 'str' = 'me') -> 'dict[str, Any]'"
     assert lend == client.books["1"].lend
     assert hash(lend) == hash(client.books["1"].lend)
     assert lend != client.books["1"].get

@@ -83,6 +83,7 @@ class BlockingConnections(_Connections):
         """Begin without connections, and leave those there are to the process that made them."""
         self._left += self._idle.values()
         self._idle = {}
+        self._context = None  # another thread may have held a lock of OpenSSL's
         self._free = threading.Semaphore(self.wiring.max_connections)
 
     @contextmanager

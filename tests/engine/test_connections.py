@@ -7,6 +7,7 @@ import gc
 import multiprocessing
 import os
 import pickle
+import signal
 import sys
 import threading
 import warnings
@@ -137,6 +138,7 @@ def answers_in_a_child(client: BlockingLibrary, first: int) -> int:
     if child:
         return child
     status = 1
+    signal.alarm(60)  # whatever happens, the test that waits for this process ends
     try:  # the child: nothing of pytest's may run here
         warnings.simplefilter("error")
         with ThreadPoolExecutor(4) as pool:
@@ -201,6 +203,7 @@ def test_a_child_may_close_its_copy(server: Wire) -> None:
     child = os.fork()
     if not child:  # the child
         status = 1
+        signal.alarm(60)
         try:
             warnings.simplefilter("error")
             ignored: list[Any] = []

@@ -198,6 +198,7 @@ def test_a_forked_process_keeps_nothing_open_and_takes_nothing_away():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
         child = os.fork()
     if child == 0:  # pragma: no cover
+        signal.alarm(60)
         os.close(alive)
         sandbox.stop()
         os.write(ready_writer, b"!")

@@ -116,7 +116,7 @@ def awaited_ratio(url: str, token: str) -> float:
 
     async def plain() -> None:
         headers = {"Authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(headers=headers, verify=False) as client:
+        async with httpx.AsyncClient(headers=headers) as client:
 
             async def get() -> object:
                 return (await client.get(path, params={"offset": 0, "limit": 20})).json()

@@ -123,7 +123,7 @@ class Download:
         self._folder.mkdir(parents=True, exist_ok=True)
         stem = self.path.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
         hidden = f".{stem}.{os.urandom(4).hex()}.part"
-        self._file = open(self._folder / hidden, "xb")  # noqa: SIM115
+        self._file = open(self._folder / hidden, "xb")  # noqa: SIM115 - `discard` closes it
 
     def write(self, data: bytes) -> None:
         """Take the next piece of the body."""

@@ -58,7 +58,7 @@ _LONGEST_CARD = 60
 class _ScanTableWrite(TableWrite):  # type: ignore[misc]  # astropy has no types
     __doc__ = TableWrite.__doc__
 
-    def __call__(self, *args: Any, format: str | None = None, **kwargs: Any) -> None:  # noqa: A002
+    def __call__(self, *args: Any, format: str | None = None, **kwargs: Any) -> None:  # noqa: A002 - astropy's
         name = format or _identify(args, kwargs)
         # Where there is no format, or none of that name, astropy says so.
         prepare = _PREPARE.get(name, _prepare_for_text) if name else _prepare_for_all

@@ -76,7 +76,7 @@ class BlockingDriver(_Driver):
         course = Course(flow)
         while course.effect is not None:
             self._step(course)
-        return course.result  # type: ignore[no-any-return]
+        return course.result
 
     def iterate(self, flow: ItemsFlow[T]) -> Iterator[T]:
         """Run a flow to its first effect now, and further as its items are asked for."""
@@ -202,7 +202,7 @@ class AwaitingDriver(_Driver):
         course = Course(flow)
         while course.effect is not None:
             await self._step(course)
-        return course.result  # type: ignore[no-any-return]
+        return course.result
 
     def iterate(self, flow: ItemsFlow[T]) -> AsyncIterator[T]:
         """Run a flow to its first effect now, and further as its items are asked for."""
@@ -294,7 +294,7 @@ class AwaitingDriver(_Driver):
             try:
                 for index, flow in flows:
                     results[index] = await self.run(flow)
-            except Exception as error:
+            except Exception as error:  # raised once all have stopped; a cancellation passes
                 failures.append(error)
                 tasks.cancel_scope.cancel()
 

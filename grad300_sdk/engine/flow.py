@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
 
 if TYPE_CHECKING:
     import httpx
@@ -158,7 +158,7 @@ class Course(Generic[T]):
     def __init__(self, flow: Generator[Any, Any, T]) -> None:
         self._flow = flow
         self.effect: Any = None
-        self.result: Any = None
+        self.result: T = cast("T", None)
         self._advance(next, flow)
 
     def answer(self, answer: object) -> None:
@@ -192,7 +192,7 @@ def collect(flow: ItemsFlow[T]) -> Flow[list[T]]:
         else:
             try:
                 answer = yield course.effect
-            except Exception as error:
+            except Exception as error:  # the flow decides, as it does when it runs by itself
                 course.fail(error)
             else:
                 course.answer(answer)
@@ -213,5 +213,5 @@ def first_response(flow: Generator[Any, Any, Any]) -> Flow[httpx.Response]:
         else:
             if isinstance(effect, Send):
                 course.close()
-                return answer  # type: ignore[no-any-return]
+                return cast("httpx.Response", answer)
             course.answer(answer)

@@ -90,7 +90,8 @@ class Sender:
 
     def response(self, **options: Unpack[SendOptions]) -> Flow[httpx.Response]:
         """Send a request and give the response."""
-        return (yield Send(**{**self._defaults, **options}))  # type: ignore[no-any-return]
+        response: httpx.Response = yield Send(**{**self._defaults, **options})
+        return response
 
     def content(self, **options: Unpack[SendOptions]) -> Flow[bytes]:
         """Send a request and give the bytes of the answer, as they came."""

@@ -111,6 +111,10 @@ class Download:
         if file_name is not None:
             self._target(_checked(file_name))
 
+    def headers(self) -> dict[str, str]:
+        """Ask for the whole file."""
+        return {}
+
     def begin(self, response: httpx.Response) -> None:
         """Open the hidden file, and drop what an earlier attempt left."""
         self.discard()

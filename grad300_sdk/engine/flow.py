@@ -40,8 +40,12 @@ T_co = TypeVar("T_co", covariant=True)
 class Sink(Protocol):
     """What a body can be streamed into."""
 
+    def headers(self) -> Mapping[str, str]:
+        """Give the headers to ask with, before each attempt: of what is still to come, for one."""
+        ...
+
     def begin(self, response: httpx.Response) -> object:
-        """Make ready for the body of a response; what an earlier attempt left is of no use."""
+        """Make ready for the body of a response that is no error."""
         ...
 
     def write(self, data: bytes) -> object:

@@ -119,7 +119,8 @@ class Session:
         while True:
             auth = None if credentials is None else (yield from credentials.authorize())
             try:
-                response: httpx.Response = yield Exchange(send, self.build(send, url), auth)
+                request = self.build(_with_headers_of_sink(send), url)
+                response: httpx.Response = yield Exchange(send, request, auth)
             except TransportError as error:
                 wait = self._wait_after_failure(send, attempt, error)
                 if wait is None:
@@ -316,6 +317,12 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
             raise ValueError(f"headers: {name.decode()!r} is no name, or its value can't be sent")
     return dict(checked)
+
+
+def _with_headers_of_sink(send: Send) -> Send:
+    if send.sink is None:
+        return send
+    return replace(send, headers={**(send.headers or {}), **send.sink.headers()})
 
 
 def _for_others(headers: Mapping[str, str] | None) -> dict[str, str]:

@@ -341,6 +341,9 @@ class Sink(io.BytesIO):
 
     begun = 0
 
+    def headers(self) -> dict[str, str]:
+        return {}
+
     def begin(self, response: httpx.Response) -> None:
         assert response.status_code == 200
         self.begun += 1

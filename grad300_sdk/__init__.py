@@ -73,6 +73,8 @@ if not TYPE_CHECKING:  # a type checker must still see a misspelt name
 
     def __getattr__(name: str) -> Any:
         """Load a public name when it is first used: importing the package costs almost nothing."""
+        if name == "cache":
+            return import_module(f"{__name__}.cache")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         home = import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from grad300_sdk.client import Client
 from grad300_sdk.filters import DateLike
 from grad300_sdk.records import ScanRecord, ScanType, make_records
+from grad300_sdk.resources.downloads import Wanted, note_size
 from grad300_sdk.resources.scans import ScanCollection, Scans, describe_listing
-from grad300_sdk.saving import safe_name
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
@@ -212,14 +212,17 @@ class Grad300Client(Client):
         FileExistsError
             If there is a file of that name, and `overwrite` is not set.
         """
-        name = _field(record, "file_name", needed=False)
-        return self.download_by_id(
-            scan_type=_field(record, "scan_type"),
-            scan_id=_field(record, "id"),
+        wanted = Wanted.read(record)
+        result = self.download_by_id(
+            scan_type=wanted.scan_type,
+            scan_id=wanted.scan_id,
             destination_dir=destination_dir,
-            file_name=None if name is None else safe_name(str(name)),
+            file_name=wanted.file_name,
             overwrite=overwrite,
         )
+        if isinstance(result, Path):
+            note_size(result, wanted.listed_size)
+        return result
 
     def download_by_id(
         self,
@@ -272,18 +275,3 @@ class Grad300Client(Client):
 
 class Grad300(Grad300Client):
     """`Grad300Client` under a shorter name."""
-
-
-def _field(record: Any, name: str, *, needed: bool = True) -> Any:
-    if isinstance(record, ScanRecord):
-        return getattr(record, name)
-    try:
-        value = record[name]
-    except (KeyError, IndexError, TypeError):
-        value = None
-    if value is None and needed:
-        raise TypeError(
-            f"a record needs a {name!r}; give a ScanRecord, a row of a table, or a mapping "
-            f"that has one, not {type(record).__name__} {record!r:.60}"
-        )
-    return value

@@ -7,17 +7,35 @@ import re
 from collections.abc import Callable
 from email.message import Message
 from email.utils import collapse_rfc2231_value
+from hashlib import sha256
 from importlib.util import find_spec
-from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from grad300_sdk.engine import Flow, Sender
 from grad300_sdk.engine.body import describe_bytes
+from grad300_sdk.engine.errors import (
+    APIError,
+    DownloadError,
+    NotFoundError,
+    RequestTimeoutError,
+    TransportError,
+)
+from grad300_sdk.engine.session import emptied
+from grad300_sdk.partial import Mismatch, Partial
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Download", "Progress", "disposition_name", "safe_name"]
+__all__ = [
+    "Bar",
+    "Download",
+    "Progress",
+    "check_folder",
+    "disposition_name",
+    "reporter",
+    "safe_name",
+]
 
 # Called with the bytes that are there, and with those there will be where the server said so.
 Progress: TypeAlias = Callable[[int, int | None], object]
@@ -74,16 +92,18 @@ def disposition_name(header: str) -> str | None:
 
 
 class Download:
-    """A body on its way into a file: a hidden one beside it, until it is whole.
+    """A body on its way into a file, which is there once it is whole.
 
     Parameters
     ----------
+    url : str
+        Where the file comes from.
     folder : Path
         Where the file goes; made if it is missing.
+    fallback : str
+        What it is called where nothing else says that.
     file_name : str or None
         What it is called; None for what the server says.
-    fallback : str
-        What it is called where the server says nothing.
     overwrite : bool
         Whether a file of that name is replaced.
     progress : callable, bool or None
@@ -92,104 +112,145 @@ class Download:
 
     def __init__(
         self,
+        url: str,
         folder: str | os.PathLike[str],
-        file_name: str | None,
         fallback: str,
         *,
-        overwrite: bool,
-        progress: Progress | bool | None,
+        file_name: str | None = None,
+        overwrite: bool = False,
+        progress: Progress | bool | None = None,
     ) -> None:
-        self._folder = Path(folder).expanduser()
+        self._folder = check_folder(folder)
         self._name = file_name
         self._fallback = fallback
         self._overwrite = overwrite
-        self._progress = _reporter(progress)
-        self._file: BufferedWriter | None = None
-        self._received = 0
-        self._total: int | None = None
-        self._start = b""
+        self._progress = reporter(progress)
+        key = sha256(url.encode()).hexdigest()[:8]
+        self._partial = Partial(self._folder, f"{Path(fallback).stem}-{key}")
+        self._response: httpx.Response | None = None
         if file_name is not None:
-            self._target(_checked(file_name))
+            self._check_free(self._folder / _checked(file_name))
 
     def headers(self) -> dict[str, str]:
-        """Ask for the whole file."""
-        return {}
+        """Ask for what is missing of the file."""
+        return self._partial.headers()
 
     def begin(self, response: httpx.Response) -> None:
-        """Open the hidden file, and drop what an earlier attempt left."""
-        self.discard()
-        self.response = response
-        name = self._name or disposition_name(response.headers.get("Content-Disposition", ""))
-        self.path = self._target(name or self._fallback)
-        length = response.headers.get("Content-Length", "")
-        self._total = int(length) if length.isdecimal() else None
-        self._received, self._start = 0, b""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        stem = self.path.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
-        hidden = f".{stem}.{os.urandom(4).hex()}.part"
-        self._file = open(self._folder / hidden, "xb")  # noqa: SIM115 - `discard` closes it
+        """Make ready for the body of a response."""
+        self._check_free(self.path(response))
+        self._partial.begin(response, _said(response))
+        self._response = response
 
     def write(self, data: bytes) -> None:
         """Take the next piece of the body."""
-        assert self._file is not None
-        self._file.write(data)
-        self._received += len(data)
-        self._start += data[: 80 - len(self._start)]
+        self._partial.write(data)
         if self._progress is not None:
-            self._progress(self._received, self._total)
+            self._progress(self._partial.size, self._partial.total)
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether a body began and stopped before its end."""
-        return self._file is not None and (
-            self._total is not None and self._received < self._total
-        )
+    def path(self, response: httpx.Response) -> Path:
+        """Give the place of the file."""
+        said = _said(response) or self._partial.file_name
+        return self._folder / (self._name or said or self._fallback)
 
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with a body that has ended, or None if it may become the file."""
-        if self.is_cut:
-            return f"{self._received} bytes of a body of {self._total}"
-        if self.response.status_code != 200:
-            return f"the status {self.response.status_code}, where the whole file was asked for"
-        if not self._start.startswith(_FITS_START):
-            return f"no FITS file: {describe_bytes(self.response, self._start)}"
-        return None
+    def flow(self, send: Sender) -> Flow[Path]:
+        """Send the request until the body is whole, move it into place, and give the file.
 
-    def finish(self) -> Path:
-        """Move the file to its place in one step."""
-        assert self._file is not None
-        self._file.close()
-        if self._overwrite:
-            os.replace(self._file.name, self.path)
-        else:
-            try:
-                os.link(self._file.name, self.path)  # unlike a move, it fails if there is one
-            except FileExistsError:
-                self._target(self.path.name)
-            except OSError:  # a file system without links
-                self._target(self.path.name)
-                os.replace(self._file.name, self.path)
-        self.discard()
-        return self.path
+        Raises
+        ------
+        DownloadError
+            If the body is cut, or is no FITS file.
+        FileExistsError
+            If there is a file of that name, and it is not to be replaced.
+        OSError
+            If the file can't be written.
+        """
+        keep = True
+        try:
+            response = yield from self._responses(send)
+            keep = self._partial.is_cut
+            self._check(response)
+            return self.finish(response)
+        except TransportError as error:
+            if not self._partial.is_cut or isinstance(error, RequestTimeoutError):
+                raise
+            raise self._error(self._cut, error.request) from error
+        except (OSError, NotFoundError):
+            keep = False
+            raise
+        finally:
+            self._partial.close(keep=keep)
+            if isinstance(self._progress, Bar):
+                self._progress.close()
 
-    def discard(self) -> None:
-        """Remove the hidden file."""
-        if isinstance(self._progress, _Bar):
-            self._progress.close()
-        if self._file is not None:
-            self._file.close()
-            Path(self._file.name).unlink(missing_ok=True)
-            self._file = None
+    def _responses(self, send: Sender) -> Flow[httpx.Response]:
+        """Send the request; for the whole file, where a part of it can't be gone on with."""
+        try:
+            return (yield from send.response(sink=self))
+        except Mismatch:
+            pass
+        except APIError as error:
+            if error.response is None or not self._partial.is_refused(error.response):
+                raise
+            if self._partial.is_whole(error.response):
+                return error.response
+        self._partial.restart(may_resume=False)
+        return (yield from send.response(sink=self))
 
-    def _target(self, name: str) -> Path:
-        path = self._folder / name
-        if not self._overwrite and os.path.lexists(path):
-            raise FileExistsError(f"{path} is there already; overwrite=True replaces it")
+    def _check(self, response: httpx.Response) -> None:
+        """Refuse a body that has ended, and can't be the file."""
+        if self._partial.is_cut:
+            raise self._error(self._cut, response.request)
+        if response.status_code != 200 and not self._partial.is_part_asked:
+            what = f"the status {response.status_code}, where the whole file was asked for"
+            raise self._error(what, response.request)
+        start = self._partial.start
+        if not start.startswith(_FITS_START):
+            what = f"no FITS file: {describe_bytes(response, start)}"
+            raise self._error(what, response.request)
+
+    def finish(self, response: httpx.Response) -> Path:
+        """Move the file into place."""
+        path = self.path(response)
+        try:
+            self._partial.move(path, overwrite=self._overwrite)
+        except FileExistsError:
+            if not self._partial.equals(path):  # it is no harm that another process was faster
+                raise _there_already(path) from None
         return path
 
+    def _check_free(self, path: Path) -> None:
+        if not self._overwrite and os.path.lexists(path):
+            raise _there_already(path)
 
-class _Bar:
+    @property
+    def _cut(self) -> str:
+        return f"{self._partial.size} bytes of a body of {self._partial.total}"
+
+    def _error(self, what: str, request: Any) -> DownloadError:
+        error = DownloadError(f"{request.method} {request.url} answered with {what}")
+        error.request = request
+        if self._response is not None:
+            error.response = emptied(self._response, request)
+        return error
+
+
+def _said(response: httpx.Response) -> str | None:
+    return disposition_name(response.headers.get("Content-Disposition", ""))
+
+
+def _there_already(path: Path) -> FileExistsError:
+    return FileExistsError(f"{path} is there already; overwrite=True replaces it")
+
+
+def check_folder(folder: str | os.PathLike[str]) -> Path:
+    """Give a folder to save in, which need not be there."""
+    path = Path(folder).expanduser()
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{path} is a file, where a folder to save in is needed")
+    return path
+
+
+class Bar:
     """A progress bar, drawn by tqdm; without `forced`, on terminals and in notebooks alone."""
 
     def __init__(self, *, forced: bool) -> None:
@@ -197,19 +258,27 @@ class _Bar:
         self._bar: Any = None
 
     def __call__(self, done: int, total: int | None) -> None:
+        """Show how far it is."""
         from tqdm.auto import tqdm
 
         if self._bar is None:
             self._bar = tqdm(total=total, **self._options)
         self._bar.update(done - self._bar.n)
 
+    def note(self, text: str) -> None:
+        """Say something at the end of the line."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+
     def close(self) -> None:
+        """End the line."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
-def _reporter(progress: Progress | bool | None) -> Progress | None:
+def reporter(progress: Progress | bool | None) -> Progress | None:
+    """Give what is told of the progress, if anything."""
     if callable(progress):
         return progress
     if progress is not None and not isinstance(progress, bool):
@@ -218,7 +287,7 @@ def _reporter(progress: Progress | bool | None) -> Progress | None:
         return None
     if not find_spec("tqdm"):
         raise ImportError('a progress bar needs tqdm: pip install "grad300-sdk[progress]"')
-    return _Bar(forced=bool(progress))
+    return Bar(forced=bool(progress))
 
 
 def _checked(file_name: str) -> str:

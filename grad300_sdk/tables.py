@@ -178,6 +178,29 @@ class _Cells:
         return min(numbers) in limits and max(numbers) in limits
 
 
+def make_report(columns: Mapping[str, Sequence[Any]]) -> Table:
+    """Make a table of what became of each file; None is masked.
+
+    Examples
+    --------
+    >>> print(make_report({"id": [1, 2], "status": ["saved", "failed"], "size": [5760, None]}))
+     id status size
+               byte
+    --- ------ ----
+      1  saved 5760
+      2 failed   --
+    """
+    table = Table()
+    for name, values in columns.items():
+        is_number = name in ("id", "size")
+        filled = [(0 if is_number else "") if value is None else value for value in values]
+        data = np.array(filled, np.int64 if is_number else np.str_)
+        table[name] = MaskedColumn(data, mask=np.array([v is None for v in values], bool))
+    if "size" in columns:
+        table["size"].unit = units.byte
+    return table
+
+
 def _make_columns(rows: Sequence[Any], scan_type: ScanType | None) -> dict[str, Any] | None:
     """Make all columns; None if there is a row of which no record can be made."""
     if not set(map(type, rows)) <= {dict}:

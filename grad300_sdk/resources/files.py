@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
-from grad300_sdk.engine.errors import (
-    DecodeError,
-    DownloadError,
-    RequestTimeoutError,
-    TransportError,
-    excerpt,
-)
-from grad300_sdk.engine.session import emptied
+from grad300_sdk.engine.errors import DecodeError, excerpt
 from grad300_sdk.saving import Download, Progress
 
 if TYPE_CHECKING:
@@ -240,22 +233,59 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ...     print(path.name)
         20250130-093000_TPI-PROJ01-SUN_01#_01#.fits
         """
-        scan = cast("Scan[M]", self.parent)
-        fallback = f"{scan.scan_type.value}_{scan.scan_id}.fits"
         download = Download(
-            destination_dir, file_name, fallback, overwrite=overwrite, progress=progress
+            self._url,
+            destination_dir,
+            self._fallback,
+            file_name=file_name,
+            overwrite=overwrite,
+            progress=progress,
         )
-        try:
-            response = yield from send.response(sink=download)
-            if download.problem is not None:
-                raise _download_error(download, response.request)
-            return download.finish()
-        except TransportError as error:
-            if not download.is_cut or isinstance(error, RequestTimeoutError):
-                raise
-            raise _download_error(download, cast("httpx.Request", error.request)) from error
-        finally:
-            download.discard()
+        return (yield from download.flow(send))
+
+    @endpoint("GET")
+    def local_path(self, send: Sender) -> Flow[Path]:
+        """Give the file in a cache on this machine, where it is kept at first use.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``, at most once in a process: of a file
+        that is in the cache, only whether it has changed is asked, by its ``ETag``. If the server
+        can't be reached, the file in the cache is given as it is.
+
+        Returns
+        -------
+        Path
+            The file, to be read and not to be changed. `grad300_sdk.cache` tells where it is, and
+            clears it.
+
+        Raises
+        ------
+        DownloadError
+            If the body is cut, or is no FITS file.
+        OSError
+            If the cache can't be written.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     file = client.scans["TPI"][1].file
+        ...     print(file.local_path().read_bytes() == file.get())
+        True
+        """
+        from grad300_sdk.cache import Cached
+
+        scan = cast("Scan[M]", self.parent)
+        cached = Cached(self.client.base_api_url, scan.scan_type, scan.scan_id, self._fallback)
+        return (yield from cached.flow(send))
+
+    @property
+    def _url(self) -> str:
+        return f"{self.client.base_api_url}{self.path}"
+
+    @property
+    def _fallback(self) -> str:
+        """What the file is called where nothing else says that."""
+        scan = cast("Scan[M]", self.parent)
+        return f"{scan.scan_type.value}_{scan.scan_id}.fits"
 
 
 def _read(response: httpx.Response, reader: Callable[[bytes], T]) -> T:
@@ -266,9 +296,3 @@ def _read(response: httpx.Response, reader: Callable[[bytes], T]) -> T:
         new = DecodeError(f"{request.method} {request.url} gave {excerpt(kind)}: {error}")
         new.request, new.response = request, response
         raise new from error
-
-
-def _download_error(download: Download, request: httpx.Request) -> DownloadError:
-    error = DownloadError(f"{request.method} {request.url} answered with {download.problem}")
-    error.request, error.response = request, emptied(download.response, request)
-    return error

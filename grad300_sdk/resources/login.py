@@ -6,7 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from grad300_sdk.engine import Flow, M, Node, Sender, endpoint
+from grad300_sdk.engine import Flow, M, Sender, endpoint
+from grad300_sdk.engine.callable_node import CallableNode, parts
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import APIError, AuthenticationError
 
@@ -15,7 +16,7 @@ __all__ = ["Login", "log_in"]
 T = TypeVar("T")
 
 
-class Login(Node[M], template="{+parent}/login"):
+class Login(CallableNode[M], template="{+parent}/login"):
     """Logging in, and seeing whether a token is good."""
 
     @endpoint("POST", "/access-token")
@@ -51,6 +52,9 @@ class Login(Node[M], template="{+parent}/login"):
         token = (yield from _ask(send, email, password, _Answer)).access_token.strip()
         self.client.session.credentials = Token(token, source="login")
         return token
+
+    method = __call__.method
+    request, response, curl = parts(__call__)
 
     @endpoint("POST", "/access-token")
     def access_token(self, send: Sender, email: str, password: str, /) -> Flow[dict[str, Any]]:

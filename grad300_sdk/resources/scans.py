@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex, TypeAlias, cast
 
@@ -10,11 +11,15 @@ from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, itera
 from grad300_sdk.engine.client import check_whole
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
+from grad300_sdk.resources.downloads import Downloads
 from grad300_sdk.resources.files import ScanFile
 from grad300_sdk.resources.paging import Row, Search, Walk, gather
+from grad300_sdk.saving import Progress
 from grad300_sdk.settings import setting
 
 if TYPE_CHECKING:
+    from astropy.table import Table
+
     from grad300_sdk.tables import ScanTable
 
 __all__ = ["Scan", "ScanCollection", "Scans", "describe_listing"]
@@ -493,6 +498,84 @@ class Scans(Node[M], template="{+parent}/scans"):
         search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
         rows, truncated = yield from self._all(search)
         return make_table(rows, None, describe_listing(self, search.asked, truncated))
+
+    @endpoint("GET", "/{scan_type}/{scan_id}/download")
+    def download(
+        self,
+        send: Sender,
+        rows: Iterable[object],
+        destination_dir: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        max_concurrency: int | None = None,
+        progress: Progress | bool | None = None,
+    ) -> Flow[Table]:
+        """Save the files of many scans in a folder, several at once.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download`` for each file that is not there yet.
+        What was stopped or failed is gone on with when the same is asked for again.
+
+        Parameters
+        ----------
+        rows : Table or iterable
+            The scans: a table of them, or table rows, records, mappings (with ``scan_type`` and
+            ``id``) or nodes like ``client.scans["TPI"][42]``, whose records are fetched first.
+        destination_dir : str or Path
+            The folder; it is made if it is missing.
+        overwrite : bool
+            Whether a file that is there with another size than the listing's is replaced.
+        max_concurrency : int, optional
+            How many files are downloaded at once, at most: as many as the client has connections,
+            if not given.
+        progress : callable or bool, optional
+            True for a progress bar (it needs the extra ``progress``), False for none; if not
+            given, a bar on a terminal or in a notebook where that extra is installed. A callable
+            is called with the bytes that have come, and those that there are, or None where that
+            is not known.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row a scan, in the order of `rows`: ``scan_type``, ``id``, ``file_name``,
+            ``path``, ``size`` (in bytes), ``status`` and ``error``. The status is ``saved``;
+            ``skipped``, where a file of the listing's size is there already, for which nothing
+            is sent; or ``failed``: the error then says why. Files whose names are alike are
+            called ``{stem}_{scan_type}_{scan_id}.fits``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a row is wrong, before anything is sent.
+        NotADirectoryError
+            If `destination_dir` is a file.
+
+        Notes
+        -----
+        A file that fails does so alone; but after refused credentials, or where nothing can be
+        written to the folder, what was not sent yet is not sent at all.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with (
+        ...     tempfile.TemporaryDirectory() as folder,
+        ...     Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client,
+        ... ):
+        ...     table = client.scans["Images"].table(max_results=3)
+        ...     report = client.scans.download(table, folder)
+        ...     again = client.scans.download(table, folder)
+        ...     print(set(report["status"]), set(again["status"]))
+        {'saved'} {'skipped'}
+        """
+        downloads = Downloads(
+            self,
+            rows,
+            destination_dir,
+            overwrite=overwrite,
+            max_concurrency=max_concurrency,
+            progress=progress,
+        )
+        return (yield from downloads.flow())
 
     def __getitem__(self, scan_type: ScanTypeLike) -> ScanCollection[M]:
         return ScanCollection(self, scan_type=ScanType(scan_type))

@@ -195,7 +195,8 @@ class Partial:
         self._file.seek(0, os.SEEK_END)
         with suppress(OSError, ValueError, KeyError, TypeError):
             state = json.loads(self._state.read_text(encoding="ascii"))
-            self.etag, self.file_name = state["etag"], state["file_name"]
+            if _STRONG.fullmatch(state["etag"]):
+                self.etag, self.file_name = state["etag"], state["file_name"]
 
     def _open(self) -> None:
         """Make a hidden file."""

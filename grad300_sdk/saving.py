@@ -149,7 +149,7 @@ class Download:
 
     def path(self, response: httpx.Response) -> Path:
         """Give the place of the file."""
-        said = _said(response) or self._partial.file_name
+        said = _said(response) or safe_name(str(self._partial.file_name or ""))
         return self._folder / (self._name or said or self._fallback)
 
     def flow(self, send: Sender) -> Flow[Path]:

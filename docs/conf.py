@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from docutils import nodes
@@ -73,11 +72,11 @@ def show_call(owner: Any, name: str, *default: Any) -> Any:
 def show_result(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, arguments: str, result: str
 ) -> tuple[str, str] | None:
-    """Show what a call gives, and what a row is."""
+    """Show what a call gives."""
     signature = getattr(thing, "__signature__", None)
     if what != "method" or signature is None:
         return None
-    return arguments, re.sub(r"\bRow\b", "dict[str, Any]", str(signature.return_annotation))
+    return arguments, str(signature.return_annotation)
 
 
 def setup(app: Sphinx) -> None:

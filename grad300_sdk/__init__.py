@@ -76,7 +76,11 @@ if not TYPE_CHECKING:  # a type checker must still see a misspelt name
         if name == "cache":
             return import_module(f"{__name__}.cache")
         if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            from difflib import get_close_matches  # only a mistake needs it
+
+            near = [] if name.startswith("_") else get_close_matches(name, __all__, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
         home = import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
         value = globals()[name] = getattr(home, name)
         return value

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from grad300_sdk import __version__
 from grad300_sdk.engine import Awaiting, AwaitingClient, Blocking, BlockingClient, M, Root
+from grad300_sdk.engine.branches import branch
 from grad300_sdk.engine.client import check_base_url
 from grad300_sdk.engine.sources import Sources
 from grad300_sdk.engine.template import check_path
@@ -82,17 +83,17 @@ class Archive(Root[M]):
         if self._logs_in_at_once:
             self.driver.run(self.session.credentials.authorize())
 
-    @property
+    @branch
     def login(self) -> Login[M]:
         """Logging in."""
         return Login(self)
 
-    @property
+    @branch
     def scans(self) -> Scans[M]:
         """The scans."""
         return Scans(self)
 
-    @property
+    @branch
     def openapi(self) -> OpenAPI[M]:
         """The server's own description of itself."""
         return OpenAPI(self)

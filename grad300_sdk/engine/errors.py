@@ -42,6 +42,7 @@ __all__ = [
     "TransportError",
     "ValidationError",
     "excerpt",
+    "harmless",
 ]
 
 
@@ -168,7 +169,7 @@ def from_status(
     status = response.status_code
     general = _CLASSES.get(status, ServerError if status >= 500 else APIError)
     said = None if response.has_redirect_location else _message(body)
-    message = said or _status_line(response, body)
+    message = harmless(said or _status_line(response, body))
     error = classes.get(status, general)(status, message, response_body=body)
     error.request, error.response = response.request, response
     error.add_note(f"{response.request.method} {response.request.url} answered {status}.")
@@ -212,3 +213,10 @@ def excerpt(text: str, length: int = 80) -> str:
     """Shorten text from a server to one harmless line for a message."""
     line = re.sub(r"[^\x20-\x7e\xa1-\u1fff\u3000-\ud7ff]+", " ", text[: 4 * length]).strip()
     return f"{line[:length]}…" if len(line) > length or len(text) > 4 * length else line
+
+
+def harmless(text: str) -> str:
+    """Write what a terminal would not print as Python does: line breaks, escape sequences."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

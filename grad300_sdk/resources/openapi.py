@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grad300_sdk.engine import Flow, M, Node, Sender, endpoint
 
+if TYPE_CHECKING:
+    from grad300_sdk.engine.comparison import Comparison
+
 __all__ = ["OpenAPI"]
+
+_NOTES = {
+    ("GET", "/openapi.json"): "a FastAPI server does not list its own description",
+    ("POST", "/login/test-token"): "sent by client.login.test_token() where GET is refused",
+    ("GET", "/users/me"): "client.login.test_token() gives the same",
+    ("GET", "/utils/health-check/"): "for whoever runs the server",
+}
 
 
 class OpenAPI(Node[M], template="{+parent}/openapi.json"):
@@ -30,3 +40,35 @@ class OpenAPI(Node[M], template="{+parent}/openapi.json"):
         True
         """
         return (yield from send.json(dict[str, Any]))
+
+    @endpoint("GET")
+    def compare(self, send: Sender) -> Flow[Comparison]:
+        """Compare the server's description of itself with this client's tree.
+
+        Sends ``GET /openapi.json``.
+
+        Returns
+        -------
+        Comparison
+            What both have, what only the server has, each with the call that reaches it, and
+            what only the tree has. It prints as a table, and iterating over it gives its rows;
+            `both`, `only_server` and `only_tree` are its parts.
+
+        Raises
+        ------
+        DecodeError
+            If the answer is no OpenAPI document.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url) as client:
+        ...     for row in client.openapi.compare().only_server:
+        ...         print(row.method, row.path, row.calls[0])
+        POST /login/test-token client.resource('/login/test-token').post()
+        GET /users/me client.resource('/users/me').get()
+        GET /utils/health-check/ client.resource('/utils/health-check/').get()
+        """
+        from grad300_sdk.engine.comparison import Document, compare
+
+        document = yield from send.json(Document)
+        return compare(self.client.tree(), document, self.client.base_api_url, _NOTES)

@@ -10,6 +10,8 @@ import httpx
 
 from grad300_sdk import AsyncClient, Client, Grad300Client, ScanRecord, ScanType
 from grad300_sdk.engine import Awaiting, Blocking, Resource
+from grad300_sdk.engine.comparison import Comparison
+from grad300_sdk.engine.tree import Tree
 from grad300_sdk.resources.files import ScanFile
 from grad300_sdk.resources.scans import Scan, ScanCollection
 
@@ -20,6 +22,10 @@ def blocking(client: Client) -> None:
     assert_type(client.base_api_url, str)
     assert_type(client.request("GET", "/users/me"), httpx.Response)
     assert_type(client.login("me@example.org", "password"), str)
+    assert_type(client.login.method, str)
+    assert_type(client.login.request("me@example.org", "password"), httpx.Request)
+    assert_type(client.login.response("me@example.org", "password"), httpx.Response)
+    assert_type(client.login.curl("me@example.org", "password"), str)
     assert_type(client.login.access_token("me@example.org", "password"), dict[str, Any])
     assert_type(client.login.test_token(), dict[str, Any])
     assert_type(client.scans["TPI"], ScanCollection[Blocking])
@@ -37,6 +43,9 @@ def blocking(client: Client) -> None:
     assert_type(client.scans["TPI"].records(source="sun"), list[ScanRecord])
     assert_type(client.scans.records(max_results=3), list[ScanRecord])
     assert_type(client.openapi.get(), dict[str, Any])
+    assert_type(client.openapi.compare(), Comparison)
+    assert_type(client.tree(), Tree)
+    assert_type(client.scans["TPI"][42].tree(), Tree)
     assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Blocking])
     assert_type(client.scans["TPI"].get.method, str)
     assert_type(client.scans["TPI"].get.path, str)
@@ -53,6 +62,10 @@ async def awaiting(client: AsyncClient) -> None:
     assert_type(client.base_api_url, str)
     assert_type(await client.request("GET", "/users/me"), httpx.Response)
     assert_type(await client.login("me@example.org", "password"), str)
+    assert_type(client.login.method, str)
+    assert_type(client.login.request("me@example.org", "password"), httpx.Request)
+    assert_type(await client.login.response("me@example.org", "password"), httpx.Response)
+    assert_type(client.login.curl("me@example.org", "password"), str)
     assert_type(await client.login.access_token("me@example.org", "password"), dict[str, Any])
     assert_type(await client.login.test_token(), dict[str, Any])
     assert_type(client.scans["TPI"], ScanCollection[Awaiting])
@@ -68,6 +81,7 @@ async def awaiting(client: AsyncClient) -> None:
     assert_type(await client.scans["TPI"].records(source="sun"), list[ScanRecord])
     assert_type(await client.scans.records(max_results=3), list[ScanRecord])
     assert_type(await client.openapi.get(), dict[str, Any])
+    assert_type(await client.openapi.compare(), Comparison)
     assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Awaiting])
     assert_type(client.scans["TPI"].get.request(limit=3), httpx.Request)
     assert_type(await client.scans["TPI"].get.response(limit=3), httpx.Response)

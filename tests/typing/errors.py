@@ -15,6 +15,8 @@ def blocking(client: Client) -> None:
     print(client.scns)  # type: ignore[attr-defined]  # pyright: ignore
     client.scans["TPI"].get.curl(limt=3)  # type: ignore[call-arg]  # pyright: ignore
     client.login("me@example.org")  # type: ignore[call-arg]  # pyright: ignore
+    client.login.curl("me@example.org")  # type: ignore[call-arg]  # pyright: ignore
+    client.scans = client.scans  # type: ignore[assignment]  # pyright: ignore
     Client(tokn="x")  # type: ignore[call-arg]  # pyright: ignore
 
 

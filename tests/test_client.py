@@ -105,7 +105,7 @@ def test_proxies() -> None:
         (
             {"files": {"a": 3}},
             TypeError,
-            r"files\['a'\] must be bytes, str or an open file, not int",
+            r"files\['a'\] must be bytes, str, a path or an open file, not int",
         ),
         ({"files": [("a", ("name", 3))]}, TypeError, r"files\['a'\]"),
     ],

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["Body", "decode_json", "describe", "describe_bytes", "text"]
+__all__ = ["Body", "Pace", "decode_error", "decode_json", "describe", "describe_bytes", "text"]
 
 # zlib's window bits that read a gzip header, and a zlib header.
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -27,11 +27,58 @@ _ERROR_BYTES = 256 * 1024
 _NOT_JSON = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 
 
+class Pace:
+    """Judge how fast an answer comes; the time is told, and is that of waiting alone.
+
+    An answer must be whole within ten time-outs. One that may be long need not be, once its head
+    is there: of its body at least 1 kB must come within that time.
+
+    Parameters
+    ----------
+    request : httpx.Request
+        The request that is answered.
+    timeout : float
+        Seconds.
+
+    Attributes
+    ----------
+    is_watched : bool
+        Whether the stream of the answer is judged; if not, its body has to be.
+    """
+
+    def __init__(self, request: httpx.Request, timeout: float) -> None:
+        self.is_watched = False
+        self._request = request
+        self._patience = 10 * timeout
+        self._may_be_long = False
+        self._received = self._counted = 0
+        self._waited = self._counted_at = 0.0
+
+    def may_be_long(self) -> None:
+        """Say that the head came, and that the body may take as long as its size does."""
+        self._may_be_long = True
+        self._counted, self._counted_at = self._received, self._waited
+
+    def came(self, size: int, seconds: float) -> None:
+        """Judge a piece of so many bytes that was waited for so long."""
+        self._received += size
+        self._waited += seconds
+        if self._may_be_long and self._received - self._counted >= _DRIP_BYTES:
+            self._counted, self._counted_at = self._received, self._waited
+        if self._waited - self._counted_at > self._patience:
+            error = RequestTimeoutError(
+                f"{self._request.method} {self._request.url}: the answer only dripped: "
+                f"{self._received} bytes in {self._waited:.0f} s; given up"
+            )
+            error.transient = True
+            raise error
+
+
 class Body:
     """Judge a body while it comes in, piece by piece, and undo its compression.
 
     httpx would decompress whatever comes: here a body that grows above `limit` bytes is given
-    up before it is held in memory, as is one that only drips.
+    up before it is held in memory.
 
     Parameters
     ----------
@@ -40,20 +87,14 @@ class Body:
     limit : int or None
         The most bytes that the decoded body may have. Of the body of an error, only the
         beginning is read.
-    timeout : float
-        Seconds: in ten times as long 1 kB must come, and the whole body where `limit` is set.
     """
 
-    def __init__(self, response: httpx.Response, limit: int | None, timeout: float) -> None:
+    def __init__(self, response: httpx.Response, limit: int | None) -> None:
         self.response = response
         self.enough = False
         self._limit = limit
-        self._patience = 10 * timeout
         self._size = 0
-        self._received = 0
-        self._counted = 0
-        self._started: float | None = None
-        self._counted_at = 0.0
+        self._is_empty = True
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         self._inflate: Any = None
         self._window_bits = _WINDOW_BITS.get(encoding, 0)
@@ -62,9 +103,9 @@ class Body:
         elif encoding not in ("", "identity"):
             self._refuse(f"a body with the encoding {excerpt(encoding)!r}, not asked for")
 
-    def feed(self, piece: bytes, now: float) -> Iterator[bytes]:
-        """Take a piece as it came, at the time `now`, and give what it decodes to."""
-        self._check_pace(len(piece), now)
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Take a piece as it came, and give what it decodes to."""
+        self._is_empty = self._is_empty and not piece
         if self._inflate is None:
             yield self._counted_in(piece)
             return
@@ -79,7 +120,7 @@ class Body:
 
     def finish(self) -> None:
         """Say that the body ended."""
-        if self._inflate is not None and self._received and not self._inflate.eof:
+        if self._inflate is not None and not self._is_empty and not self._inflate.eof:
             self._refuse("a compressed body that was cut")
 
     def _counted_in(self, data: bytes) -> bytes:
@@ -90,22 +131,6 @@ class Body:
             self.enough = self._size > _ERROR_BYTES
         return data
 
-    def _check_pace(self, size: int, now: float) -> None:
-        self._received += size
-        if self._started is None:
-            self._started = self._counted_at = now
-        if self._received - self._counted >= _DRIP_BYTES:
-            self._counted, self._counted_at = self._received, now
-        since = self._counted_at if self._limit is None else self._started
-        if now - since > self._patience:
-            request = self.response.request
-            error = RequestTimeoutError(
-                f"{request.method} {request.url}: the body only dripped: {self._received} bytes "
-                f"in {now - self._started:.0f} s; given up"
-            )
-            error.request, error.transient = request, True
-            raise error
-
     def check_size(self, size: int) -> None:
         """Judge a body that a transport handed over whole."""
         if self._limit is not None and size > self._limit:
@@ -114,7 +139,7 @@ class Body:
     def _refuse(self, what: str) -> None:
         """Give the body up; that of an error is of less interest than the error."""
         if self.response.is_success:
-            raise _decode_error(self.response, what)
+            raise decode_error(self.response, what)
         self.enough = True
 
 
@@ -154,7 +179,7 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
         kind = excerpt(response.headers.get("Content-Type", "no content type"))
         hidden = f"{kind}, {len(content)} bytes that may hold a secret"
         came = f": {hidden if secret else describe(response)}"
-        raise _decode_error(response, f"what is not the JSON expected ({reason}){came}") from None
+        raise decode_error(response, f"what is not the JSON expected ({reason}){came}") from None
 
 
 def text(response: httpx.Response) -> str:
@@ -179,7 +204,8 @@ def describe_bytes(response: httpx.Response, content: bytes) -> str:
     return f"{kind}, {excerpt(content[:400].decode(errors='replace'))!r}"
 
 
-def _decode_error(response: httpx.Response, what: str) -> DecodeError:
+def decode_error(response: httpx.Response, what: str) -> DecodeError:
+    """Make the error of an answer that is not what was asked for."""
     request = response.request
     error = DecodeError(
         f"{request.method} {request.url} answered {response.status_code} with {what}"

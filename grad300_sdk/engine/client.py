@@ -10,8 +10,9 @@ import ssl
 import weakref
 from collections.abc import Callable, Mapping
 from copy import copy
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, ClassVar, Self, SupportsIndex, cast
+from typing import Any, ClassVar, Self, SupportsIndex, TypedDict, cast
 
 import httpx
 
@@ -19,18 +20,31 @@ from grad300_sdk.engine.connections import Wiring
 from grad300_sdk.engine.credentials import Anonymous, Credentials, Elsewhere, Token
 from grad300_sdk.engine.drivers import AwaitingDriver, BlockingDriver
 from grad300_sdk.engine.flow import Flow, Send
-from grad300_sdk.engine.node import Awaiting, Blocking, M, Node, Sender, endpoint
+from grad300_sdk.engine.node import Awaiting, Blocking, M, Node, endpoint
 from grad300_sdk.engine.resource import Resource
+from grad300_sdk.engine.sender import Sender
 from grad300_sdk.engine.session import Session, check_headers, has_address, is_unauthorized
 from grad300_sdk.engine.sources import Sources
-from grad300_sdk.engine.tree import Tree
 
-__all__ = ["AwaitingClient", "BlockingClient", "Root"]
+__all__ = ["AwaitingClient", "BlockingClient", "ClientOptions", "Root"]
 
 # Seconds: a socket waits no longer than 24 days.
 _LONGEST_TIMEOUT = 2_000_000.0
 # What the copies of a client share in a process, by the name that travels with the client.
 _shared: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+
+
+class ClientOptions(TypedDict, total=False):
+    """What the user of any client may choose; see `Root`."""
+
+    timeout: float
+    retries: int
+    max_connections: int
+    max_json_bytes: int
+    headers: Mapping[str, str] | None
+    verify: ssl.SSLContext | bool
+    proxy: httpx.Proxy | httpx.URL | str | None
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
 
 
 class Root(Node[M]):
@@ -64,6 +78,8 @@ class Root(Node[M]):
     """
 
     driver: Any
+    _awaits: ClassVar[bool] = False
+    _not_shown: ClassVar[frozenset[str]] = frozenset({"driver", "session"})
     _driver_class: ClassVar[Any]
     _transport_class: ClassVar[type]
 
@@ -72,10 +88,10 @@ class Root(Node[M]):
         base_url: str,
         *,
         user_agent: str,
-        timeout: float,
-        retries: int,
-        max_connections: int,
-        max_json_bytes: int,
+        timeout: float = 30.0,
+        retries: int = 3,
+        max_connections: int = 8,
+        max_json_bytes: int = 64 * 2**20,
         credentials: Credentials | None = None,
         sources: Sources | None = None,
         is_refused: Callable[[httpx.Response], bool] = is_unauthorized,
@@ -90,8 +106,11 @@ class Root(Node[M]):
                 f"transport is {transport!r}, where {type(self).__name__} needs a "
                 f"httpx.{self._transport_class.__name__}"
             )
+        base_url = check_base_url(base_url)
+        if sources is not None and not sources.base_url:
+            sources = replace(sources, base_url=base_url)
         session = Session(
-            base_url=check_base_url(base_url),
+            base_url=base_url,
             user_agent=user_agent,
             headers=check_headers(headers),
             timeout=check_timeout(timeout),
@@ -280,16 +299,12 @@ class Root(Node[M]):
         )
         return result
 
-    def tree(self) -> Tree:
-        """Give all calls of this client: how they are written, and what they send."""
-        return Tree(self, "client", without=Root)
-
     def __eq__(self, other: object) -> bool:
         return self is other
 
     __hash__ = object.__hash__
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return f"<{type(self).__name__} {self.base_api_url}>"
 
 
@@ -318,6 +333,7 @@ class BlockingClient(Root[Blocking]):
 class AwaitingClient(Root[Awaiting]):
     """What the awaiting client of an API has besides its tree."""
 
+    _awaits = True
     _driver_class = AwaitingDriver
     _transport_class = httpx.AsyncBaseTransport
 

@@ -7,8 +7,10 @@ comes from is said in :mod:`grad300_sdk.engine.sources`.
 from __future__ import annotations
 
 import math
+import re
 import time
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from collections.abc import Callable, Generator
 from copy import copy
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from grad300_sdk.engine.flow import Exclusive, Flow
 
 __all__ = [
     "Anonymous",
+    "Basic",
     "BearerAuth",
     "Credentials",
     "Elsewhere",
@@ -36,6 +39,8 @@ __all__ = [
 
 # Seconds: a later expiry is none.
 _LATEST = 1e12
+# Control characters, and surrogates, which have no encoding.
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class BearerAuth(httpx.Auth):
@@ -64,11 +69,11 @@ class Credentials(ABC):
     source : str
         Where they come from, in a word or two.
     shown : str
-        The ``Authorization`` header, with a shell variable where the secret stands.
+        The option with which curl sends them, with shell variables where secrets stand.
     """
 
     source: str
-    shown: ClassVar[str] = "Bearer $TOKEN"
+    shown: ClassVar[str] = '--header "Authorization: Bearer $TOKEN"'
 
     @property
     def hidden(self) -> tuple[str | None, ...]:
@@ -121,6 +126,44 @@ class Token(Credentials):
         """Give the token."""
         yield from ()
         return BearerAuth(self.token)
+
+
+@dataclass(kw_only=True)
+class Basic(Credentials):
+    """A user name and a password that go with each request: HTTP basic authentication (RFC 7617).
+
+    Attributes
+    ----------
+    user, password : str
+        The account.
+
+    Raises
+    ------
+    ValueError
+        If the user name is empty or has a colon in it, or one of them a control character.
+    """
+
+    shown: ClassVar[str] = '--user "$USERNAME:$PASSWORD"'
+    source: str = "user and password"
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.user or ":" in self.user:
+            raise ValueError("the user name is empty, or has a colon in it")
+        if _UNSENDABLE.search(self.user + self.password):
+            raise ValueError("the user name or the password has a character that can't be sent")
+
+    @property
+    def hidden(self) -> tuple[str | None, ...]:
+        """The password, and both as they are sent."""
+        account = f"{self.user}:{self.password}".encode()
+        return self.password, b64encode(account).decode()
+
+    def authorize(self) -> Flow[httpx.Auth | None]:
+        """Give both."""
+        yield from ()
+        return httpx.BasicAuth(self.user, self.password)
 
 
 @dataclass(kw_only=True)

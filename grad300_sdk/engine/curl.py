@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from grad300_sdk.engine.session import SECRET_HEADERS, Session
+from grad300_sdk.engine.upload import prepared
 
 if TYPE_CHECKING:
     import httpx
@@ -31,14 +33,14 @@ def curl(session: Session, send: Send) -> str:
         words += ["--request", send.method]
     words += ["--globoff"] if "[" in str(url) else []
     words.append(quote(str(url)))
+    if session.credentials.shown and session.is_authorized(send, url):
+        words.append(session.credentials.shown)
     for header in _headers(session, send, url):
         words += ["--header", header]
     return " ".join(words + body)
 
 
 def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
-    if session.credentials.shown and session.is_authorized(send, url):
-        yield f'"Authorization: {session.credentials.shown}"'
     own = send.headers or {}
     taken = {name.lower() for name in own}
     for name in session.headers if session.is_own(url) else ():
@@ -68,12 +70,20 @@ def _body(send: Send, request: httpx.Request) -> Iterator[str]:
             yield "--form-string" if is_upload else "--data-urlencode"
             secret = name in send.secrets
             yield f'"{field}=${_variable(name)}"' if secret else quote(f"{field}={_text(item)}")
-    for name in dict(send.files or {}):
+    for name, (file_name, content, *_) in prepared(send.files or {}):
+        path = getattr(content, "path", None) or file_name or name
+        sent_as = f";filename={_quoted(file_name)}" if file_name != Path(path).name else ""
         yield "--form"
-        yield quote(f"{name}=@{name}")
+        yield quote(f"{name}=@{_quoted(path)}{sent_as}")
     if send.json is not None or send.content is not None:
         yield "--data-raw"
         yield quote(request.content.decode(errors="replace"))
+
+
+def _quoted(name: str) -> str:
+    """Write a file's name as curl takes it in a form, where ``;`` and ``,`` would end it."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if {*name} & {*';,"'} else name
 
 
 def _text(value: object) -> str:

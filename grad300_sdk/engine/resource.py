@@ -8,7 +8,8 @@ from typing import Any
 from grad300_sdk.engine.body import decode_json
 from grad300_sdk.engine.errors import DecodeError
 from grad300_sdk.engine.flow import Flow
-from grad300_sdk.engine.node import M, Node, Sender, endpoint
+from grad300_sdk.engine.node import M, Node, endpoint
+from grad300_sdk.engine.sender import Sender
 from grad300_sdk.engine.template import compiled
 
 __all__ = ["Resource"]
@@ -53,7 +54,8 @@ class Resource(Node[M]):
         params : Mapping, optional
             The query: None is left out, ``0`` and ``False`` are sent, a list is repeated.
         json, data, files, content : object, optional
-            The body, as JSON, as a form, as a multipart upload, as bytes.
+            The body, as JSON, as a form, as a multipart upload, as bytes. A file is given by its
+            bytes, by its path, or open; ``(name, file)`` sends it under that name.
         headers : Mapping, optional
             Headers besides the client's own.
 

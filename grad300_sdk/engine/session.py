@@ -6,22 +6,26 @@ Retrying, redirects and logging in are flows like any other: no I/O here.
 from __future__ import annotations
 
 import json
+import logging
 import random
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
 
-from grad300_sdk.engine import retry
-from grad300_sdk.engine.body import decode_json, text
+from grad300_sdk.engine.body import decode_error, decode_json, text
 from grad300_sdk.engine.credentials import Anonymous, Credentials
 from grad300_sdk.engine.errors import APIError, DecodeError, TransportError, from_status
 from grad300_sdk.engine.flow import Exchange, Flow, Send, Sleep
+from grad300_sdk.engine.retry import Attempt, changes_nothing, decide, retry_after
 from grad300_sdk.engine.sources import Sources
 from grad300_sdk.engine.template import SAFE, check_path, encode_query
+from grad300_sdk.engine.upload import prepared
 
 __all__ = [
     "SECRET_HEADERS",
@@ -30,12 +34,14 @@ __all__ = [
     "check_headers",
     "emptied",
     "has_address",
+    "linked",
     "shown",
     "without_secrets",
 ]
 
 MAX_REDIRECTS = 5
 _jitter = random.SystemRandom().random
+_log = logging.getLogger(__name__)
 # Headers that are left out of what a user is shown of a request.
 SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie")
 _SECRET_NAMES = {name.lower().encode() for name in SECRET_HEADERS}
@@ -98,7 +104,7 @@ class Session:
             response = yield from self._attempts(send, url)
             if response.is_success:
                 return response
-            target = _target(response) if retry.changes_nothing(send.method) else None
+            target = _target(response) if changes_nothing(send.method) else None
             if target is None:
                 raise _api_error(response, send, self.credentials.hidden)
             if _origin(target) != _origin(url):
@@ -115,45 +121,66 @@ class Session:
             self.sources.warn_if_plain()
         credentials = self.credentials if self.is_authorized(send, url) else None
         is_renewed = False
-        attempt = 0
+        number = 0
         while True:
             auth = None if credentials is None else (yield from credentials.authorize())
             try:
                 request = self.build(_with_headers_of_sink(send), url)
                 response: httpx.Response = yield Exchange(send, request, auth)
             except TransportError as error:
-                wait = self._wait_after_failure(send, attempt, error)
+                wait = self._decide(send, number, error)
                 if wait is None:
                     raise
             else:
+                if response.is_success:
+                    return response
                 if credentials and auth and not is_renewed and self.is_refused(response):
                     is_renewed = True
                     if (yield from credentials.renew(auth)):
                         continue
-                wait = self._wait(send, attempt, response)
+                wait = self._decide(send, number, response)
                 if wait is None:
                     return response
             yield Sleep(wait)
-            attempt += 1
+            number += 1
 
-    def _wait(self, send: Send, attempt: int, response: httpx.Response) -> float | None:
-        """Give the seconds after which to send again, or None to leave it at this response."""
-        asked = retry.retry_after(response.headers)
-        if (
-            attempt >= self.retries
-            or not retry.changes_nothing(send.method)
-            or not retry.is_repeatable(response.status_code)
-            or (asked or 0.0) > retry.LONGEST_WAIT
-        ):
-            return None
-        return asked if asked is not None else retry.backoff(attempt, _jitter())
+    def _decide(
+        self, send: Send, number: int, came: httpx.Response | TransportError
+    ) -> float | None:
+        """Give the seconds after which to send again, or None to leave it at what came."""
+        if isinstance(came, TransportError):
+            attempt = Attempt(
+                method=send.method,
+                number=number,
+                is_transient=came.transient,
+                is_unsent=came.unsent,
+                is_log_in=send.anonymous,
+            )
+        else:
+            attempt = Attempt(
+                method=send.method,
+                number=number,
+                status=came.status_code,
+                headers=came.headers,
+            )
+        now, jitter = datetime.now(UTC), _jitter()
+        decision = decide(attempt, retries=self.retries, now=now, jitter=jitter)
+        if decision.wait is None:
+            _log.debug("%s %s failed: %s", send.method, send.path, decision.reason)
+        else:
+            again = (send.method, send.path, decision.wait, decision.reason)
+            _log.debug("%s %s is sent again in %.1f s: %s", *again)
+        return decision.wait
 
-    def _wait_after_failure(self, send: Send, attempt: int, error: TransportError) -> float | None:
-        again = error.transient and (
-            retry.changes_nothing(send.method)
-            or (send.anonymous and error.unsent)  # a log-in that never arrived
-        )
-        return retry.backoff(attempt, _jitter()) if again and attempt < self.retries else None
+    def hide_secrets(self, error: DecodeError) -> None:
+        """Cut the credentials out of an error, and what led to it: a server may repeat them."""
+        secrets = [secret for secret in self.credentials.hidden if secret]
+        one: BaseException | None = error
+        while isinstance(one, DecodeError):
+            one.args = tuple(_cut_out(secrets, str(argument)) for argument in one.args)
+            if one.response is not None:
+                one.response = _without(one.response, secrets)
+            one = one.__cause__
 
     def url(self, send: Send) -> httpx.URL:
         """Give the whole URL of a request, with its query."""
@@ -219,7 +246,7 @@ class Session:
             headers=headers,
             json=send.json,
             data=dict(send.data) if send.data is not None else None,
-            files=send.files,
+            files=None if send.files is None else prepared(send.files),
             content=send.content,
             extensions={"timeout": httpx.Timeout(wait).as_dict()},
         )
@@ -237,16 +264,7 @@ def _check_body(send: Send) -> None:
     if not isinstance(send.content, bytes | str | None):
         raise TypeError(f"content must be bytes or str, not {type(send.content).__name__}")
     if send.files is not None:
-        _check_files(send.files)
-
-
-def _check_files(files: Any) -> None:
-    pairs = files.items() if isinstance(files, Mapping) else files
-    for name, file in pairs:
-        content = file[1] if isinstance(file, tuple) else file
-        if not (isinstance(content, bytes | str) or hasattr(content, "read")):
-            kind = type(content).__name__
-            raise TypeError(f"files[{name!r}] must be bytes, str or an open file, not {kind}")
+        prepared(send.files)
 
 
 def shown(exchange: Exchange) -> httpx.Request:
@@ -288,10 +306,25 @@ def _target(response: httpx.Response) -> httpx.URL | None:
     """Give where a response redirects to, or None where that can't be followed."""
     if not response.has_redirect_location:
         return None
-    url = response.url.join(response.headers["Location"])  # httpx has refused what is no URL
+    try:
+        url = response.url.join(response.headers["Location"])
+    except (httpx.InvalidURL, ValueError):
+        return None
     if url.scheme not in ("http", "https") or not has_address(url):
         return None
     return url.copy_with(userinfo=b"", fragment=None)
+
+
+def linked(response: httpx.Response, link: object) -> str:
+    """Give the URL of a link in an answer, which must lead to the server that answered."""
+    url = httpx.URL()
+    with suppress(httpx.InvalidURL, TypeError, ValueError):
+        joined = response.url.join(cast("str", link))
+        check_path(joined.path)
+        url = joined
+    if url.userinfo or _origin(url) != _origin(response.url):
+        raise decode_error(response, f"a link that leads nowhere on this server: {link!r:.200}")
+    return str(url.copy_with(fragment=None))
 
 
 def has_address(url: httpx.URL) -> bool:
@@ -345,23 +378,35 @@ def _api_error(response: httpx.Response, send: Send, hidden: tuple[str | None, .
     except DecodeError:
         body = text(response)
     error = from_status(response, body, send.errors)
-    error.retry_after = retry.retry_after(response.headers)
+    error.retry_after = retry_after(response.headers, datetime.now(UTC))
     return error
 
 
 def _without(response: httpx.Response, secrets: list[str]) -> httpx.Response:
-    # A secret of a few letters would be found in any text.
-    forms = [form for s in secrets if len(s) > 3 for form in (s, json.dumps(s)[1:-1], quote(s))]
-    if not any(form in response.text or form in str(response.headers) for form in forms):
-        return response
+    forms = [form.encode() for form in _forms(secrets)]
     headers, content = emptied(response, response.request).headers.raw, response.content
-    for form in map(str.encode, forms):
+    if not any(form in content or form in b" ".join(sum(headers, ())) for form in forms):
+        return response
+    for form in forms:
         headers = [(name, value.replace(form, b"***")) for name, value in headers]
         content = content.replace(form, b"***")
     headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
     return httpx.Response(
         response.status_code, headers=headers, content=content, request=response.request
     )
+
+
+def _forms(secrets: list[str]) -> list[str]:
+    """Give the ways in which secrets may be written; one of a few letters is in any text."""
+    return [form for s in secrets if len(s) > 3 for form in (s, json.dumps(s)[1:-1], quote(s))]
+
+
+def _cut_out(secrets: list[str], text: str) -> str:
+    """Cut secrets out of a message, and those that it quotes only the beginning of."""
+    for form in _forms(secrets):
+        for length in range(len(form), min(len(form), 8) - 1, -1):
+            text = text.replace(form[:length], "***")
+    return text
 
 
 def without_secrets(send: Send) -> Send:

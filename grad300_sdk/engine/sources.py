@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from grad300_sdk.engine.credentials import (
     Anonymous,
+    Basic,
     Credentials,
     Login,
     Token,
@@ -35,11 +36,12 @@ class Sources:
     Attributes
     ----------
     base_url : str
-        The server's.
+        The server's; a client says it where it is not given.
     token, token_file, user, password, force_noauth, fail_if_noauth
         What was given.
-    log_in : callable
-        Gives the flow that logs in and returns a bearer token.
+    log_in : callable or None
+        Gives the flow that logs in with a user and a password, and returns a bearer token. Where
+        it is None, both go with each request: HTTP basic authentication.
     auth_reload : bool
         Whether a token is renewed before it expires.
     auth_reload_timeout : float
@@ -50,8 +52,8 @@ class Sources:
         Whether a token that is found may have been made by an issuer of its own.
     """
 
-    base_url: str
-    log_in: Callable[[str, str], Flow[str]] = field(repr=False)
+    base_url: str = ""
+    log_in: Callable[[str, str], Flow[str]] | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     token_file: str | os.PathLike[str] | None = None
     user: str | None = field(default=None, repr=False)
@@ -154,6 +156,8 @@ class Sources:
         for name, value in (("user", user), ("password", password)):
             if not isinstance(value, str):
                 raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+        if self.log_in is None:
+            return Basic(user=user, password=password, source=source)
         return Login(
             user=user,
             password=password,

@@ -320,10 +320,10 @@ class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
         return Scan(self, scan_id=check_whole("scan_id", scan_id, 0))
 
     def __iter__(self) -> NoReturn:
-        raise TypeError(f"{self!r} is on the server; use its search() to iterate over the scans")
+        raise TypeError(f"{self} is on the server; use its search() to iterate over the scans")
 
     def __contains__(self, scan: object) -> NoReturn:
-        raise TypeError(f"{self!r} is on the server; use its search() to look for scans")
+        raise TypeError(f"{self} is on the server; use its search() to look for scans")
 
     def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
         walk = self._walk(search)
@@ -350,7 +350,7 @@ class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
 class Scans(Node[M], template="{+parent}/scans"):
     """The scans of all types."""
 
-    @iterator("GET", "/{scan_type}/")
+    @iterator("GET", "/{scan_type}/", each=("scan_type",))
     def search(
         self,
         send: Sender,
@@ -398,7 +398,7 @@ class Scans(Node[M], template="{+parent}/scans"):
         for walk in self._walks(search):
             yield from walk.flow(self.client.session)
 
-    @endpoint("GET", "/{scan_type}/")
+    @endpoint("GET", "/{scan_type}/", each=("scan_type",))
     def records(
         self,
         send: Sender,
@@ -446,7 +446,7 @@ class Scans(Node[M], template="{+parent}/scans"):
         rows, _ = yield from self._all(search)
         return make_records(rows, None)
 
-    @endpoint("GET", "/{scan_type}/")
+    @endpoint("GET", "/{scan_type}/", each=("scan_type",))
     def table(
         self,
         send: Sender,
@@ -499,7 +499,7 @@ class Scans(Node[M], template="{+parent}/scans"):
         rows, truncated = yield from self._all(search)
         return make_table(rows, None, describe_listing(self, search.asked, truncated))
 
-    @endpoint("GET", "/{scan_type}/{scan_id}/download")
+    @endpoint("GET", "/{scan_type}/{scan_id}/download", each=("scan_type", "scan_id"))
     def download(
         self,
         send: Sender,
@@ -564,8 +564,8 @@ class Scans(Node[M], template="{+parent}/scans"):
         ...     table = client.scans["Images"].table(max_results=3)
         ...     report = client.scans.download(table, folder)
         ...     again = client.scans.download(table, folder)
-        ...     print(set(report["status"]), set(again["status"]))
-        {'saved'} {'skipped'}
+        ...     print(*{*report["status"]}, *{*again["status"]})
+        saved skipped
         """
         downloads = Downloads(
             self,
@@ -582,6 +582,9 @@ class Scans(Node[M], template="{+parent}/scans"):
 
     def __iter__(self) -> Iterator[ScanType]:
         return iter(ScanType)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [scan_type.value for scan_type in self]
 
     def _walks(self, search: Search) -> Iterator[Walk]:
         """Give the walks through the listings, each made when the one before it has ended."""

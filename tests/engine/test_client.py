@@ -17,7 +17,7 @@ from .wire import answer
 def test_making_a_client_sends_nothing(library: Any, wire: Any) -> None:
     server = wire()
     client = library(server.url)
-    assert repr(client) == f"<{type(client).__name__} {server.url}>"
+    assert str(client) == f"<{type(client).__name__} {server.url}>"
     assert client.base_api_url == server.url
     assert client.max_connections == 4
     assert server.connections == 0

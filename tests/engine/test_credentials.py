@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from base64 import b64decode
 from typing import Any
 
 import httpx
 import pytest
 
-from grad300_sdk.engine.credentials import Anonymous, BearerAuth, Token, check_token
+from grad300_sdk.engine.credentials import Anonymous, Basic, BearerAuth, Token, check_token
 
 from .library import account
 from .wire import answer
@@ -52,8 +53,43 @@ def test_a_token_that_can_not_be_sent_is_refused(
     assert client.session.credentials == Anonymous()
 
 
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [
+        ("", SECRET),
+        ("an:n", SECRET),
+        ("a\nn", SECRET),
+        ("ann", f"{SECRET}\r\nX: y"),
+        ("ann", f"{SECRET}\x00"),
+        ("ann", f"{SECRET}\ud800"),
+    ],
+)
+def test_an_account_that_can_not_be_sent_is_refused(user: str, password: str) -> None:
+    with pytest.raises(ValueError, match="user name") as caught:
+        Basic(user=user, password=password)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(("user", "password"), [("ann", ""), ("ann", ":ü "), ("zoë", "日本")])
+def test_an_account_goes_with_each_request(
+    harness: Any, library: Any, user: str, password: str
+) -> None:
+    sent: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["Authorization"])
+        return httpx.Response(200, json={})
+
+    credentials = Basic(user=user, password=password)
+    client = library(transport=httpx.MockTransport(handle), credentials=credentials)
+    harness.call(client.books["1"].get)
+    scheme, _, account = sent[0].partition(" ")
+    assert (scheme, b64decode(account).decode()) == ("Basic", f"{user}:{password}")
+    assert account in credentials.hidden
+
+
 def test_nothing_shows_a_secret(library: Any) -> None:
-    for credentials in (Token(SECRET), account()):
+    for credentials in (Token(SECRET), account(), Basic(user="ann", password=SECRET)):
         client = library(credentials=credentials, headers={"X-Key": SECRET})
         for thing in (
             credentials,
@@ -69,7 +105,8 @@ def test_nothing_shows_a_secret(library: Any) -> None:
 
 
 def test_credentials_pickle() -> None:
-    for credentials in (Anonymous(), Token(SECRET), account()):
+    basic = Basic(user="ann", password=SECRET)
+    for credentials in (Anonymous(), Token(SECRET), account(), basic):
         assert pickle.loads(pickle.dumps(credentials)) == credentials
 
 

@@ -21,7 +21,7 @@ def test_its_path_and_its_template(library: Any) -> None:
     assert (user.path, user.template) == ("/users/a%2Fb?full=false", "/users/{user_id}{?full}")
     assert user.parent is client
     assert user.get.request().url == "http://library.test/v1/users/a%2Fb?full=false"
-    assert repr(user) == "<Resource /users/a%2Fb?full=false>"
+    assert str(user) == "<Resource /users/a%2Fb?full=false>"
     assert client.resource("users").path == "/users"
     assert (
         client.resource("/{self}/{template}/{path}", self=1, template=2, path=3).path == "/1/2/3"

@@ -1,0 +1,522 @@
+"""GraceDB, the database of gravitational-wave candidates, declared on the engine.
+
+Read it from the top to the bottom as a description of that API: a class is a piece of its URLs,
+a decorated method a request. An event and a superevent have much in common; that is declared
+once, and what each has of its own follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, Unpack, cast, get_args
+
+from grad300_sdk.engine import (
+    Awaiting,
+    AwaitingClient,
+    Blocking,
+    BlockingClient,
+    ClientOptions,
+    FileContent,
+    Flow,
+    ItemsFlow,
+    M,
+    Node,
+    Root,
+    Sender,
+    Sources,
+    child,
+    endpoint,
+    given,
+    iterator,
+)
+
+JSON: TypeAlias = dict[str, Any]
+Names: TypeAlias = str | Iterable[str] | None  # one and several serve alike
+
+VOEventType: TypeAlias = Literal["earlywarning", "preliminary", "retraction", "update", "initial"]
+CODES = dict(zip(get_args(VOEventType), ("EW", "PR", "RE", "UP", "IN"), strict=True))
+CATEGORIES = {"M": "M", "T": "T", "G": "P"}  # of a superevent, by the letter of its event
+
+
+class Graceid(TypedDict):
+    """What matters of a row that names an event."""
+
+    graceid: str
+
+
+class VOEventFields(TypedDict, total=False):
+    """What the server takes for a VOEvent by these very names."""
+
+    internal: bool | None
+    open_alert: bool | None
+    hardware_inj: bool | None
+    skymap_type: str | None
+    skymap_filename: str | None
+    ProbHasNS: float | None
+    ProbHasRemnant: float | None
+    BNS: float | None
+    NSBH: float | None
+    BBH: float | None
+    Terrestrial: float | None
+    MassGap: float | None
+
+
+class SupereventFields(TypedDict, total=False):
+    """What can be said of a superevent when it is made, and changed later."""
+
+    t_start: float | None
+    t_0: float | None
+    t_end: float | None
+    preferred_event: str | None
+    events: Names
+    labels: Names
+
+
+# How arguments become what is sent
+
+
+def listed(names: Names) -> list[str]:
+    """Give a list of one name, of several, or of none."""
+    return [names] if isinstance(names, str) else list(names or ())
+
+
+def form(**fields: Any) -> JSON:
+    """Give the fields of a form; the server knows ``True`` and ``False``, not ``true``."""
+    return {k: str(v) if isinstance(v, bool) else v for k, v in given(**fields).items()}
+
+
+def code(parameter: str, value: str, codes: Mapping[str, str]) -> str:
+    """Give what the server calls a value."""
+    if value not in codes:
+        raise ValueError(f"{parameter} is {value!r}, where one of {', '.join(codes)} is needed")
+    return codes[value]
+
+
+def upload(field: str, filename: str | None, contents: FileContent | None) -> dict[str, Any]:
+    """Give the field of a file; without contents, they are those of the file of that name."""
+    if filename is None:
+        return {field: contents}
+    return {field: (Path(filename).name, Path(filename) if contents is None else contents)}
+
+
+def superevent(
+    *, preferred_event: str | None = None, events: Names = None, labels: Names = None, **times: Any
+) -> JSON:
+    """Give what is sent of a superevent; its category follows from its preferred event."""
+    category = preferred_event and code("preferred_event", preferred_event[0], CATEGORIES)
+    lists = given(events=listed(events) or None, labels=listed(labels) or None)
+    return given(preferred_event=preferred_event, category=category, **times, **lists)
+
+
+# What events and superevents have in common
+
+
+class Candidates(Node[M]):
+    """All events, or all superevents."""
+
+    _key: ClassVar[str]
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[JSON]:
+        """Get the first page of them."""
+        return (yield from send.json(JSON))
+
+    @iterator("GET")
+    def search(
+        self, send: Sender, *, query: str | None = None, sort: str | None = None
+    ) -> ItemsFlow[JSON]:
+        """Iterate over those that a query finds."""
+        params = {"query": query, "sort": sort}
+        yield from send.pages(JSON, key=self._key, link="links.next", params=params)
+
+
+class File(Node[M], template="{+parent}{name}"):
+    """One file."""
+
+    name: str
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[bytes]:
+        """Get the bytes of the file."""
+        return (yield from send.content())
+
+
+class Files(Node[M], template="{+parent}/files/"):
+    """The files."""
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[JSON]:
+        """Get the URL of each file, by its name."""
+        return (yield from send.json(JSON))
+
+    def __getitem__(self, name: str) -> File[M]:
+        return File(self, name=name)
+
+
+class Marks(Node[M]):
+    """The labels, or the tags, that something has."""
+
+    _key: ClassVar[str]
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[list[Any]]:
+        """Get all of them."""
+        return (yield from send.json(list[Any], key=self._key))
+
+    @endpoint("DELETE", "{name}")
+    def delete(self, send: Sender, name: str) -> Flow[None]:
+        """Take one away."""
+        yield from send()
+
+
+class PutMarks(Marks[M]):
+    """Labels, or tags, of an event."""
+
+    @endpoint("PUT", "{name}")
+    def create(self, send: Sender, name: str) -> Flow[None]:
+        """Add one."""
+        yield from send()
+
+
+class PostedMarks(Marks[M]):
+    """Labels, or tags, of a superevent."""
+
+    @endpoint("POST")
+    def create(self, send: Sender, name: str) -> Flow[JSON]:
+        """Add one."""
+        return (yield from send.json(JSON, data={"name": name}))
+
+
+class Log(Node[M], template="{+parent}{number}"):
+    """One log message."""
+
+    number: int
+
+
+class Logs(Node[M]):
+    """The log messages."""
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[list[Any]]:
+        """Get the log messages."""
+        return (yield from send.json(list[Any], key="log"))
+
+    @endpoint("POST")
+    def create(
+        self,
+        send: Sender,
+        *,
+        comment: str | None = None,
+        filename: str | None = None,
+        filecontents: FileContent | None = None,
+        tags: Names = None,
+        label: str | None = None,
+    ) -> Flow[JSON]:
+        """Write a log message, maybe with a file."""
+        fields = given(comment=comment, tagname=listed(tags), label=label)
+        if filename is None and filecontents is None:  # the server takes no form without a file
+            return (yield from send.json(JSON, json=fields))
+        files = upload("upload", filename, filecontents)
+        return (yield from send.json(JSON, data=fields, files=files))
+
+
+class VOEvents(Node[M]):
+    """The VOEvents."""
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[list[Any]]:
+        """Get the VOEvents."""
+        return (yield from send.json(list[Any], key="voevents"))
+
+    @endpoint("POST")
+    def create(
+        self,
+        send: Sender,
+        *,
+        voevent_type: VOEventType,
+        coinc_comment: bool | None = None,
+        **fields: Unpack[VOEventFields],
+    ) -> Flow[JSON]:
+        """Make a VOEvent."""
+        kind = code("voevent_type", voevent_type, CODES)
+        data = form(voevent_type=kind, CoincComment=bool(coinc_comment), **fields)
+        return (yield from send.json(JSON, data=data))
+
+
+# Events: log/, tag/, voevent/
+
+
+class EventLabels(PutMarks[M], template="{+parent}/labels/"):
+    """The labels of an event."""
+
+    _key = "labels"
+
+
+class EventTags(PutMarks[M], template="{+parent}/tag/"):
+    """The tags of a log message of an event."""
+
+    _key = "tags"
+
+
+class EventLog(Log[M]):
+    """A log message of an event."""
+
+    tags = child(EventTags[M])
+
+
+class EventLogs(Logs[M], template="{+parent}/log/"):
+    """The log messages of an event."""
+
+    def __getitem__(self, number: int) -> EventLog[M]:
+        return EventLog(self, number=number)
+
+
+class EventVOEvents(VOEvents[M], template="{+parent}/voevent/"):
+    """The VOEvents of an event."""
+
+
+class Event(Node[M], template="{+parent}{event_id}"):
+    """One event."""
+
+    event_id: str
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[JSON]:
+        """Get what is known of the event."""
+        return (yield from send.json(JSON))
+
+    files = child(Files[M])
+    labels = child(EventLabels[M])
+    logs = child(EventLogs[M])
+    voevents = child(EventVOEvents[M])
+
+
+class Events(Candidates[M], template="{+parent}/events/"):
+    """All events; ``events["S..."]`` gives the superevent."""
+
+    _key = "events"
+
+    def __getitem__(self, event_id: str) -> Event[M]:
+        if "S" in event_id:  # a type checker goes by the collection
+            return cast("Event[M]", Superevents(self.client)[event_id])
+        return Event(self, event_id=event_id)
+
+    @endpoint("POST")
+    def create(
+        self,
+        send: Sender,
+        *,
+        filename: str = "initial.data",
+        filecontents: FileContent | None = None,
+        group: str,
+        pipeline: str,
+        search: str | None = None,
+        labels: Names = None,
+        offline: bool = False,
+    ) -> Flow[JSON]:
+        """Upload an event."""
+        fields = form(group=group, pipeline=pipeline, search=search, offline=offline)
+        fields["labels"] = listed(labels)
+        files = upload("eventFile", filename, filecontents)
+        return (yield from send.json(JSON, data=fields, files=files))
+
+    @endpoint("PUT", "{event_id}")
+    def update(
+        self,
+        send: Sender,
+        event_id: str,
+        *,
+        filename: str = "initial.data",
+        filecontents: FileContent | None = None,
+    ) -> Flow[None]:
+        """Upload another file in place of an event's own."""
+        yield from send(files=upload("eventFile", filename, filecontents))
+
+
+# Superevents: logs/, tags/, voevents/
+
+
+class SupereventLabels(PostedMarks[M], template="{+parent}/labels/"):
+    """The labels of a superevent."""
+
+    _key = "labels"
+
+
+class SupereventTags(PostedMarks[M], template="{+parent}/tags/"):
+    """The tags of a log message of a superevent."""
+
+    _key = "tags"
+
+
+class SupereventLog(Log[M]):
+    """A log message of a superevent."""
+
+    tags = child(SupereventTags[M])
+
+
+class SupereventLogs(Logs[M], template="{+parent}/logs/"):
+    """The log messages of a superevent."""
+
+    def __getitem__(self, number: int) -> SupereventLog[M]:
+        return SupereventLog(self, number=number)
+
+
+class SupereventVOEvents(VOEvents[M], template="{+parent}/voevents/"):
+    """The VOEvents of a superevent."""
+
+
+class PipelinePreferredEvents(Node[M], template="{+parent}/pipeline_preferred_events/"):
+    """The event that each pipeline prefers."""
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[list[str]]:
+        """Get the ids of the events."""
+        rows = yield from send.json(list[Graceid], key="pipeline_preferred_events")
+        return [row["graceid"] for row in rows]
+
+    @endpoint("POST")
+    def add(self, send: Sender, event: str) -> Flow[None]:
+        """Make an event the one that its pipeline prefers."""
+        yield from send(json={"event": event})
+
+    @endpoint("DELETE", "{event}")
+    def remove(self, send: Sender, event: str) -> Flow[None]:
+        """Make an event one that its pipeline does not prefer."""
+        yield from send()
+
+
+class Superevent(Node[M], template="{+parent}{superevent_id}"):
+    """One superevent."""
+
+    superevent_id: str
+
+    @endpoint("GET", "/")
+    def get(self, send: Sender) -> Flow[JSON]:
+        """Get what is known of the superevent."""
+        return (yield from send.json(JSON))
+
+    @endpoint("POST", "/events/")
+    def add(self, send: Sender, event: str) -> Flow[None]:
+        """Add an event."""
+        yield from send(data={"event": event})
+
+    @endpoint("DELETE", "/events/{event}")
+    def remove(self, send: Sender, event: str) -> Flow[None]:
+        """Remove an event."""
+        yield from send()
+
+    @endpoint("GET", "/permissions/")
+    def is_exposed(self, send: Sender) -> Flow[bool]:
+        """Say whether the public may see the superevent."""
+        public = {"group": "public_users", "permission": "view_superevent"}
+        rows = yield from send.json(list[JSON], key="permissions")
+        return any(public.items() <= row.items() for row in rows)
+
+    @endpoint("POST", "/permissions/modify/")
+    def expose(self, send: Sender) -> Flow[None]:
+        """Show the superevent to the public."""
+        yield from send(data={"action": "expose"})
+
+    @endpoint("POST", "/permissions/modify/")
+    def unexpose(self, send: Sender) -> Flow[None]:
+        """Hide the superevent from the public."""
+        yield from send(data={"action": "hide"})
+
+    @endpoint("POST", "/signoffs/")
+    def signoff(self, send: Sender, who: str, status: str, comment: str = "") -> Flow[None]:
+        """Sign off, for an instrument's operator or as an advocate."""
+        instrument = who if who in ("H1", "L1", "V1") else ""
+        kind = "OP" if instrument else who
+        fields = {"signoff_type": kind, "instrument": instrument}
+        yield from send(data={**fields, "status": status, "comment": comment})
+
+    files = child(Files[M])
+    labels = child(SupereventLabels[M])
+    logs = child(SupereventLogs[M])
+    voevents = child(SupereventVOEvents[M])
+    pipeline_preferred_events = child(PipelinePreferredEvents[M])
+
+
+class Superevents(Candidates[M], template="{+parent}/superevents/"):
+    """All superevents; ``superevents["G..."]`` gives the event."""
+
+    _key = "superevents"
+
+    def __getitem__(self, superevent_id: str) -> Superevent[M]:
+        if "S" not in superevent_id:
+            return cast("Superevent[M]", Events(self.client)[superevent_id])
+        return Superevent(self, superevent_id=superevent_id)
+
+    @endpoint("POST")
+    def create(self, send: Sender, **fields: Unpack[SupereventFields]) -> Flow[JSON]:
+        """Make a superevent."""
+        return (yield from send.json(JSON, json=superevent(**fields)))
+
+    @endpoint("PATCH", "{superevent_id}/")
+    def update(
+        self, send: Sender, superevent_id: str, **fields: Unpack[SupereventFields]
+    ) -> Flow[None]:
+        """Change a superevent."""
+        yield from send(json=superevent(**fields))
+
+
+# The clients
+
+
+class Database(Root[M]):
+    """The whole of GraceDB."""
+
+    def __init__(
+        self,
+        url: str = "https://gracedb.ligo.org/api/",
+        *,
+        token: str | Path | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        force_noauth: bool = False,
+        fail_if_noauth: bool = False,
+        auth_reload: bool = False,
+        auth_reload_timeout: float = 300,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        sources = Sources(
+            token_file=token,
+            user=username,
+            password=password,
+            force_noauth=force_noauth,
+            fail_if_noauth=fail_if_noauth,
+            auth_reload=auth_reload,
+            auth_reload_timeout=auth_reload_timeout,
+        )
+        super().__init__(url, user_agent="gracedb-example/1.0", sources=sources, **options)
+
+    @endpoint("GET", "/user-info/")
+    def user_info(self, send: Sender) -> Flow[JSON]:
+        """Get who is asking."""
+        return (yield from send.json(JSON))
+
+    events = child(Events[M])
+    superevents = child(Superevents[M])
+
+
+class GraceDB(Database[Blocking], BlockingClient):
+    """GraceDB with calls that block.
+
+    Parameters
+    ----------
+    url : str
+        The URL of the API.
+    token : str or Path, optional
+        A file that holds a bearer token.
+    username, password : str, optional
+        An account, for HTTP basic authentication.
+    force_noauth, fail_if_noauth, auth_reload, auth_reload_timeout
+        As `Sources` has them.
+    **options
+        As `Root` has them: ``timeout``, ``retries``, and others.
+    """
+
+
+class AsyncGraceDB(Database[Awaiting], AwaitingClient):
+    """GraceDB with calls that are awaited; its parameters are those of `GraceDB`."""

@@ -6,7 +6,7 @@ import os
 import ssl
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -15,6 +15,10 @@ from typing import Any, Protocol
 import anyio
 import anyio.lowlevel
 import httpx
+
+from grad300_sdk.engine.streams import AwaitingBackend, BlockingBackend
+from grad300_sdk.engine.threads import acquire
+from grad300_sdk.engine.translation import hide_location
 
 __all__ = ["AwaitingConnections", "BlockingConnections", "Wiring", "renewed_after_fork"]
 
@@ -41,17 +45,32 @@ class Renewable(Protocol):
 class _Connections:
     """The connections that all copies of one client share in a process."""
 
+    _hook: Callable[[httpx.Response], object]
+
     def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
         self._context: ssl.SSLContext | None = None
 
     def _options(self, scheme: str, connections: int) -> dict[str, Any]:
-        wiring = self.wiring
+        wiring, hooks = self.wiring, {"response": [self._hook]}
         if wiring.transport is not None:
-            return {"transport": wiring.transport}
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        return {"limits": limits, "verify": self._verify(scheme), "proxy": wiring.proxy}
+            return {"transport": wiring.transport, "event_hooks": hooks}
+        return {
+            "limits": httpx.Limits(
+                max_connections=connections, max_keepalive_connections=connections
+            ),
+            "verify": self._verify(scheme),
+            "proxy": wiring.proxy,
+            "event_hooks": hooks,
+        }
+
+    def _connect_by(self, backend: Callable[[Any], Any], client: Any) -> None:
+        """Have a client's own transports connect in another way, for which httpx has no option."""
+        if self.wiring.transport is None:
+            for transport in (client._transport, *client._mounts.values()):
+                if transport is not None:  # an exception from a proxy
+                    transport._pool._network_backend = backend(transport._pool._network_backend)
 
     def _verify(self, scheme: str) -> ssl.SSLContext:
         # Loading the certificates takes 20 ms, and plain http needs none: it trusts nobody.
@@ -71,6 +90,8 @@ class BlockingConnections(_Connections):
     One `httpx.Client` shared by more threads than it has connections fails now and then, and
     after a fork it hands out another request's body. A transport that was given is one client's.
     """
+
+    _hook = staticmethod(hide_location)
 
     def __init__(self, wiring: Wiring) -> None:
         super().__init__(wiring)
@@ -96,17 +117,26 @@ class BlockingConnections(_Connections):
             yield given[0]
             return
         free, idle = self._free, self._idle.setdefault(request.url.scheme, [])
-        if not free.acquire(timeout=request.extensions["timeout"]["pool"]):
+        if not acquire(free, request.extensions["timeout"]["pool"]):
             raise httpx.PoolTimeout(f"all {self.wiring.max_connections} connections are in use")
         try:
             try:
                 client = idle.pop()
             except IndexError:
                 client = httpx.Client(**self._options(request.url.scheme, 1))
+                self._connect_by(lambda _: BlockingBackend(), client)
+            is_sound = False  # after an interrupt, which may come at any place in it
             try:
                 yield client
+                is_sound = True
+            except Exception:
+                is_sound = True
+                raise
             finally:
-                idle.append(client)
+                if is_sound and self.users:
+                    idle.append(client)
+                else:
+                    client.close()
         finally:
             free.release()
 
@@ -124,6 +154,10 @@ _numbers = count()
 
 class AwaitingConnections(_Connections):
     """One `httpx.AsyncClient` for each running event loop, closed at the loop's end."""
+
+    @staticmethod
+    async def _hook(response: httpx.Response) -> None:
+        hide_location(response)
 
     def __init__(self, wiring: Wiring) -> None:
         super().__init__(wiring)
@@ -145,6 +179,7 @@ class AwaitingConnections(_Connections):
         if scheme not in clients:
             options = self._options(scheme, self.wiring.max_connections)
             clients[scheme] = httpx.AsyncClient(**options)
+            self._connect_by(AwaitingBackend, clients[scheme])
         return clients[scheme]
 
     async def close(self) -> None:

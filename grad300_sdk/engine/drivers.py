@@ -7,7 +7,6 @@ trio. Nothing else in the package sends anything.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, Generic, TypeVar, cast
@@ -15,12 +14,13 @@ from typing import Any, Generic, TypeVar, cast
 import anyio
 import httpx
 
+from grad300_sdk.engine.body import Pace
 from grad300_sdk.engine.connections import (
     AwaitingConnections,
     BlockingConnections,
     renewed_after_fork,
 )
-from grad300_sdk.engine.errors import Error
+from grad300_sdk.engine.errors import DecodeError, Error
 from grad300_sdk.engine.flow import (
     Chunks,
     Course,
@@ -34,7 +34,9 @@ from grad300_sdk.engine.flow import (
     Together,
 )
 from grad300_sdk.engine.session import Session, bare, emptied, shown
-from grad300_sdk.engine.translation import Guarded, decoded, translated
+from grad300_sdk.engine.streams import paced
+from grad300_sdk.engine.threads import acquire, run_together, sleep
+from grad300_sdk.engine.translation import Guarded, decoded, outgoing, translated
 
 __all__ = ["AwaitingDriver", "BlockingDriver"]
 
@@ -47,9 +49,14 @@ class _Driver:
         self.connections = connections
         connections.users.add(self)
 
-    def _check_open(self) -> None:
-        if self not in self.connections.users:
+    def _is_closed(self) -> bool:
+        return self not in self.connections.users
+
+    def _pace(self, exchange: Exchange) -> Pace:
+        """Say at which pace the answer must come, if the request may be sent at all."""
+        if self._is_closed():
             raise RuntimeError("this client is closed; make a new one to send requests")
+        return Pace(exchange.request, exchange.send.timeout or self.session.timeout)
 
     def _leave(self) -> bool:
         """Give up this client's part in the connections; say whether it was the last one."""
@@ -99,11 +106,15 @@ class BlockingDriver(_Driver):
     def _step(self, course: Course[Any]) -> None:
         """Perform the effect that a flow waits for, and let the flow go on."""
         try:
-            answer = self._perform(course.effect)
-        except BaseException as error:
-            course.fail(error)
-        else:
-            course.answer(answer)
+            try:
+                answer = self._perform(course.effect)
+            except BaseException as error:
+                course.fail(error)
+            else:
+                course.answer(answer)
+        except DecodeError as error:
+            self.session.hide_secrets(error)
+            raise
 
     def close(self) -> None:
         """Close the connections, unless a copy of this client uses them."""
@@ -116,11 +127,14 @@ class BlockingDriver(_Driver):
         if isinstance(effect, Exchange):
             return self._exchange(effect)
         if isinstance(effect, Together):
-            return self._together(effect)
+            return run_together(self.run, effect.flows, effect.limit)
         if isinstance(effect, Exclusive):
-            with self._lock:
+            acquire(lock := self._lock)
+            try:
                 return self.run(effect.flow)
-        return time.sleep(effect.seconds)
+            finally:
+                lock.release()
+        return sleep(effect.seconds)
 
     def _exchange(self, exchange: Exchange) -> httpx.Response:
         with self._opened(exchange) as (response, body):
@@ -157,39 +171,18 @@ class BlockingDriver(_Driver):
 
     @contextmanager
     def _opened(self, exchange: Exchange) -> Iterator[tuple[httpx.Response, Guarded]]:
-        self._check_open()
-        request = exchange.request
-        with translated(exchange), self.connections.client(request) as client:
-            response = client.send(request, auth=exchange.auth, stream=True)
+        pace, request = self._pace(exchange), exchange.request
+        with (
+            translated(exchange, self._is_closed),
+            self.connections.client(request) as client,
+        ):
+            with paced(pace):
+                response = client.send(request, auth=exchange.auth, stream=True)
             try:
-                with decoded(response, exchange, self.session) as body:
+                with decoded(response, exchange, self.session, pace) as body:
                     yield response, body
             finally:
                 response.close()
-
-    def _together(self, effect: Together) -> list[Any]:
-        flows, drawing = enumerate(effect.flows), threading.Lock()
-        results: dict[int, Any] = {}
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            while not failures:
-                try:
-                    with drawing:
-                        index, flow = next(flows)
-                    results[index] = self.run(flow)
-                except StopIteration:
-                    return
-                except BaseException as error:
-                    failures.append(error)
-
-        helpers = [threading.Thread(target=work) for _ in range(effect.limit - 1)]
-        for helper in helpers:
-            helper.start()
-        work()
-        for helper in helpers:
-            helper.join()
-        return _in_order(results, failures)
 
 
 class AwaitingDriver(_Driver):
@@ -211,11 +204,15 @@ class AwaitingDriver(_Driver):
     async def _step(self, course: Course[Any]) -> None:
         """Perform the effect that a flow waits for, and let the flow go on."""
         try:
-            answer = await self._perform(course.effect)
-        except BaseException as error:
-            course.fail(error)
-        else:
-            course.answer(answer)
+            try:
+                answer = await self._perform(course.effect)
+            except BaseException as error:
+                course.fail(error)
+            else:
+                course.answer(answer)
+        except DecodeError as error:
+            self.session.hide_secrets(error)
+            raise
 
     async def close(self) -> None:
         """Close this event loop's connections, unless a copy of this client uses them."""
@@ -274,13 +271,13 @@ class AwaitingDriver(_Driver):
     async def _opened(
         self, exchange: Exchange
     ) -> AsyncGenerator[tuple[httpx.Response, Guarded], None]:
-        self._check_open()
-        request = exchange.request
-        with translated(exchange):
+        pace, request = self._pace(exchange), exchange.request
+        with translated(exchange, self._is_closed):
             client = await self.connections.client(request)
-            response = await client.send(request, auth=exchange.auth, stream=True)
+            with paced(pace), outgoing(request):
+                response = await client.send(request, auth=exchange.auth, stream=True)
             try:
-                with decoded(response, exchange, self.session) as body:
+                with decoded(response, exchange, self.session, pace) as body:
                     yield response, body
             finally:
                 await response.aclose()
@@ -298,10 +295,17 @@ class AwaitingDriver(_Driver):
                 failures.append(error)
                 tasks.cancel_scope.cancel()
 
-        async with anyio.create_task_group() as tasks:
-            for _ in range(effect.limit):
-                tasks.start_soon(work)
-        return _in_order(results, failures)
+        try:
+            async with anyio.create_task_group() as tasks:
+                for _ in range(effect.limit):
+                    tasks.start_soon(work)
+        except BaseExceptionGroup as group:
+            if group.subgroup(KeyboardInterrupt):  # of which trio makes a group
+                raise KeyboardInterrupt from None
+            raise
+        if failures:
+            raise failures[0]
+        return [results[index] for index in sorted(results)]
 
 
 class _AwaitedItems(Generic[T]):
@@ -359,9 +363,3 @@ class _AwaitedItems(Generic[T]):
             else:
                 await self._driver._step(self._course)
         raise StopAsyncIteration
-
-
-def _in_order(results: dict[int, Any], failures: list[BaseException]) -> list[Any]:
-    if failures:
-        raise failures[0]
-    return [results[index] for index in sorted(results)]

@@ -29,8 +29,8 @@ __all__ = [
     "Sink",
     "Sleep",
     "Together",
-    "collect",
     "first_response",
+    "first_send",
 ]
 
 T = TypeVar("T")
@@ -66,7 +66,8 @@ class Send:
     params : Mapping or None
         The query: None is left out, a list is repeated.
     json, data, files, content : object
-        The body, as JSON, as a form, as a multipart upload, as bytes.
+        The body, as JSON, as a form, as a multipart upload, as bytes. A file is a `FileContent`,
+        or ``(name, FileContent)``.
     headers : Mapping or None
         Headers besides the client's own.
     expects_json : bool
@@ -119,12 +120,16 @@ class Sleep:
 class Together:
     """Run several flows, at most `limit` at once, and give their results in order.
 
-    The flows are drawn only when there is room for one more. The first failure is raised once
-    none of them runs any more.
+    The flows are drawn only when there is room for one more. After the first failure the others
+    are stopped wherever they are, and it is raised once none of them runs any more.
     """
 
     flows: Iterable[Flow[Any]]
     limit: int
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise ValueError(f"limit is {self.limit}, but must be at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,37 +190,51 @@ class Course(Generic[T]):
             self.effect, self.result = None, stop.value
 
 
-def collect(flow: ItemsFlow[T]) -> Flow[list[T]]:
-    """Run a flow of items to its end and give all of them."""
-    items: list[T] = []
+_SENDS_NOTHING = "with these arguments the call sends nothing"
+
+
+def first_send(flow: Generator[Any, Any, Any]) -> Send:
+    """Give the first request that a flow asks for, without anything being sent."""
     course = Course(flow)
-    while course.effect is not None:
-        if isinstance(course.effect, Items):
-            items.extend(course.effect.items)
-            course.answer(None)
-        else:
-            try:
-                answer = yield course.effect
-            except Exception as error:  # the flow decides, as it does when it runs by itself
-                course.fail(error)
-            else:
-                course.answer(answer)
-    return items
+    try:
+        while (effect := course.effect) is not None:
+            if isinstance(effect, Send | Chunks):
+                return effect.send if isinstance(effect, Chunks) else effect
+            if isinstance(effect, Exclusive):
+                return first_send(effect.flow)
+            for inner in effect.flows if isinstance(effect, Together) else ():
+                return first_send(inner)  # the first of them alone
+            course.answer([])
+    finally:
+        course.close()
+    raise ValueError(_SENDS_NOTHING)
 
 
 def first_response(flow: Generator[Any, Any, Any]) -> Flow[httpx.Response]:
     """Run a flow up to the first response that is no error, and give that response."""
     course = Course(flow)
-    while True:
-        effect = course.effect.send if isinstance(course.effect, Chunks) else course.effect
-        if isinstance(effect, Send):
-            effect = replace(effect, sink=None)
-        try:
-            answer = yield effect
-        except Exception as error:  # the flow decides, as it does when it runs to its end
-            course.fail(error)
-        else:
+    failure: Exception = ValueError(_SENDS_NOTHING)
+    try:
+        while (effect := course.effect) is not None:
+            for inner in effect.flows if isinstance(effect, Together) else ():
+                return (yield from first_response(inner))  # the first of them alone
+            if isinstance(effect, Exclusive):
+                effect = Exclusive(first_response(effect.flow))
+            if isinstance(effect, Together | Items):
+                course.answer([])
+                continue
+            effect = effect.send if isinstance(effect, Chunks) else effect
             if isinstance(effect, Send):
-                course.close()
-                return cast("httpx.Response", answer)
-            course.answer(answer)
+                effect = replace(effect, sink=None)
+            try:
+                answer = yield effect
+            except Exception as error:  # the flow decides, as it does when it runs to its end
+                failure = error
+                course.fail(error)
+            else:
+                if isinstance(effect, Send | Exclusive):
+                    return cast("httpx.Response", answer)
+                course.answer(answer)
+    finally:
+        course.close()
+    raise failure

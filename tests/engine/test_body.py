@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from grad300_sdk.engine import body as body_module
-from grad300_sdk.engine import translation
 from grad300_sdk.engine.body import Body, decode_json
-from grad300_sdk.engine.errors import DecodeError, RequestTimeoutError, ServerError, TransportError
+from grad300_sdk.engine.credentials import Token
+from grad300_sdk.engine.errors import DecodeError, ServerError, TransportError
 
+from .test_translation import assert_harmless
 from .wire import CLOSE, RESET, Act, Wire, answer, chunked
 
 GZIPPED = gzip.compress(b'{"a": [1, 2, 3]}')
@@ -64,6 +65,7 @@ BAD_BODIES = {
     "null": answer(b"null"),
     "200 000 levels": answer(b"[" * 200_000 + b"]" * 200_000),
     "200 000 objects": answer(b'{"a":' * 200_000 + b"1" + b"}" * 200_000),
+    "a number of 5000 digits": answer(b'{"a": ' + b"1" * 5000 + b"}"),
     "a lone surrogate": answer(b'{"a": "\\ud800"}'),
     "an open string after NaN": answer(b'[NaN, "' + b'\\"' * 400_000),
 }
@@ -131,6 +133,32 @@ def test_no_depth_of_nesting_gives_another_error() -> None:
                 decode_json(response(open_ * depth + b"1" + close * depth))
             except DecodeError as error:
                 assert "nested too deeply" in str(error)  # noqa: PT017
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9." + "s3cret" * 30
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        TOKEN.encode(),
+        b"<html>Bearer " + TOKEN.encode(),
+        b'{"token": "' + TOKEN.encode(),
+        b'["' + TOKEN.encode() + b'"]',
+        b"x" * 60 + TOKEN.encode(),
+    ],
+)
+def test_a_token_that_a_server_repeats_is_not_shown(
+    harness: Any, library: Any, wire: Any, body: bytes
+) -> None:
+    server = wire(answer(body, X_Token=TOKEN))
+    with pytest.raises(DecodeError) as caught:
+        got(harness, library, server, credentials=Token(TOKEN))
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert "***" in str(caught.value)
+    assert_harmless(caught.value, "s3cret")
+    assert_harmless(caught.value, TOKEN[:8])
+    assert b"***" in caught.value.response.content
 
 
 def test_a_secret_body_is_not_shown() -> None:
@@ -242,42 +270,6 @@ def test_whatever_its_body_an_error_status_is_an_error_status(
     assert len(caught.value.response.content) < 400_000
     assert len(str(caught.value)) < 500
     assert harness.call(client.books["1"].get) == {}
-
-
-class Clock:
-    """A clock that goes on by a second each time it is looked at."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        self.now += 1.0
-        return self.now
-
-
-@pytest.mark.parametrize("call", ["get", "text.get"])
-def test_a_body_that_only_drips_is_given_up(
-    harness: Any, library: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    monkeypatch.setattr(translation, "time", Clock())
-    server = wire([*chunked(*[b" "] * 100), b"0\r\n\r\n"])
-    book = library(server.url, timeout=5.0).books["1"]
-    with pytest.raises(RequestTimeoutError, match="only dripped: 52 bytes in 51 s") as caught:
-        harness.call(book.get if call == "get" else book.text.get)
-    assert isinstance(caught.value, TimeoutError)
-    assert caught.value.transient
-
-
-def test_a_file_may_take_long_and_json_may_not(
-    harness: Any, library: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(translation, "time", Clock())
-    step = [*chunked(*[b" " * 40] * 100), b"0\r\n\r\n"]
-    server = wire(step, step)
-    book = library(server.url, timeout=5.0).books["1"]
-    assert len(harness.call(book.text.get)) == 4000
-    with pytest.raises(RequestTimeoutError, match="only dripped"):
-        harness.call(book.get)
 
 
 def test_a_described_body_is_short_and_on_one_line() -> None:

@@ -24,9 +24,10 @@ import trio
 from grad300_sdk.engine import connections
 from grad300_sdk.engine.connections import Wiring
 from grad300_sdk.engine.credentials import Token
-from grad300_sdk.engine.errors import RequestTimeoutError
+from grad300_sdk.engine.errors import RequestTimeoutError, TransportError
 
 from .library import AwaitingLibrary, BlockingLibrary, Book, account
+from .test_translation import assert_harmless
 from .wire import STALL, Received, Step, Wire, answer
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -312,6 +313,62 @@ def test_closing_ends_the_connections(harness: Any, library: Any, wire: Any) -> 
         assert not ended.is_set()
         harness.run((client.close if harness.mode == "blocking" else client.aclose)())
         assert ended.wait(10)
+
+
+def test_a_request_under_way_ends_before_its_connection_does(wire: Any) -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Step:
+        arrived.set()
+        go_on.wait()
+        yield from answer(b"{}")
+
+    server = wire(answerer=lambda request: slow())
+    client = BlockingLibrary(server.url)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(client.books["1"].get)
+        assert arrived.wait(10)
+        client.close()
+        go_on.set()
+        assert future.result() == {}
+    assert server.all_closed()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize(
+    "step", [[STALL], [*answer(b"{", length=9), STALL]], ids=["before", "in the body"]
+)
+def test_a_request_under_way_says_that_the_client_was_closed(
+    wire: Any, backend: str, step: Step
+) -> None:
+    arrived = threading.Event()
+
+    def answerer(request: Received) -> Step:
+        arrived.set()
+        return step
+
+    server = wire(answerer=answerer)
+    errors: list[TransportError] = []
+
+    async def main() -> None:
+        client = AwaitingLibrary(server.url, retries=3, credentials=Token("s3cret-token"))
+
+        async def ask() -> None:
+            with pytest.raises(TransportError, match="closed before the answer came") as caught:
+                await client.books["1"].get()
+            errors.append(caught.value)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await anyio.to_thread.run_sync(arrived.wait)
+            await client.aclose()
+
+    anyio.run(main, backend=backend)
+    assert str(errors[0]).startswith(f"GET {server.url}/books/1: ")
+    assert not errors[0].transient
+    assert_harmless(errors[0], "s3cret")
+    assert len(server.requests) == 1
+    assert server.all_closed()
 
 
 def test_a_client_that_is_forgotten_ends_its_connections() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from grad300_sdk.engine import Together, drivers
+from grad300_sdk.engine import Flow, Send, Together, drivers
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import (
     APIError,
@@ -35,7 +37,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(wait: float) -> None:
         seconds.append(wait)
 
-    monkeypatch.setattr(drivers.time, "sleep", seconds.append)
+    monkeypatch.setattr(drivers, "sleep", seconds.append)
     monkeypatch.setattr(drivers.anyio, "sleep", sleep)
     return seconds
 
@@ -149,6 +151,60 @@ def test_each_wait_is_longer_and_has_its_bound(
     assert sleeps == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
+def test_a_connection_that_is_refused_is_tried_again(
+    harness: Any, library: Any, sleeps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grad300_sdk.engine.session._jitter", lambda: 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(TransportError):
+        harness.call(library(f"http://127.0.0.1:{port}", retries=3).books["1"].get)
+    assert sleeps == [0.5, 1, 2]
+
+
+def test_eight_at_once_back_off_each_for_itself_and_none_is_lost(
+    harness: Any, library: Any, wire: Any, sleeps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grad300_sdk.engine.session._jitter", lambda: 1.0)
+    asked: Counter[str] = Counter()
+
+    def answerer(request: Received) -> Any:
+        asked[request.target] += 1
+        busy = answer(b"", "503 Busy")
+        return busy if asked[request.target] < 3 else answer(request.target[1:].encode())
+
+    def get(number: int) -> Flow[int]:
+        response = yield Send(method="GET", path=f"/{number}")
+        return int(response.content)
+
+    def burst() -> Flow[list[int]]:
+        return (yield Together(map(get, range(40)), 8))
+
+    server = wire(answerer=answerer)
+    client = library(server.url, retries=2, max_connections=8)
+    assert harness.run(client.driver.run(burst())) == list(range(40))
+    assert set(asked.values()) == {3}
+    assert sorted(sleeps) == [0.5] * 40 + [1.0] * 40
+    assert server.connections <= 8
+
+
+def test_why_it_is_sent_again_is_logged(
+    harness: Any, library: Any, wire: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "grad300_sdk")
+    server = wire([RESET], answer(b"", "503 Busy"), OK, answer(b"", "404 No"))
+    client = library(server.url, retries=2, credentials=Token("s3cret-token"))
+    harness.call(client.books["1"].get)
+    with pytest.raises(APIError):
+        harness.call(client.books["2"].get)
+    assert [message for name, _, message in caplog.record_tuples if "grad300" in name] == [
+        "GET /books/1 is sent again in 0.0 s: the network failed",
+        "GET /books/1 is sent again in 0.0 s: 503 may pass",
+        "GET /books/2 failed: 404 is final",
+    ]
+    assert "s3cret" not in caplog.text
+
+
 def test_a_log_in_is_tried_again_where_it_did_not_arrive(harness: Any, library: Any) -> None:
     failures: list[type[Exception]] = [httpx.ConnectError, httpx.ConnectTimeout]
     paths: list[str] = []
@@ -227,6 +283,20 @@ def test_five_redirects_are_followed_and_no_more(harness: Any, library: Any) -> 
     assert len(transport.requests) == 6
 
 
+def test_redirects_in_a_circle(harness: Any, library: Any, wire: Any) -> None:
+    def answerer(request: Received) -> Any:
+        other = "/books/2" if request.target == "/books/1" else "/books/1"
+        return answer(b"", "302 There", Location=other)
+
+    server = wire(answerer=answerer)
+    client = library(server.url, retries=3, max_connections=1)
+    with pytest.raises(TransportError, match="/books/1: more than 5 redirects") as caught:
+        harness.call(client.books["1"].get)
+    assert not caught.value.transient
+    assert [request.target[-1] for request in server.requests] == list("121212")
+    assert server.connections == 1
+
+
 @pytest.mark.parametrize(
     "location",
     [
@@ -247,12 +317,29 @@ def test_a_redirect_to_what_is_no_server_is_not_followed(
     assert len(transport.requests) == 1
 
 
-@pytest.mark.parametrize("location", ["http://[::1", "http://a:b:c/", "mailto:ann@a.test"])
-def test_a_redirect_to_what_is_no_url(harness: Any, library: Any, location: str) -> None:
-    headers = {b"Location": location.encode()}
-    transport = httpx.MockTransport(lambda request: httpx.Response(302, headers=headers))
-    with pytest.raises((APIError, TransportError)):
-        harness.call(library(transport=transport).books["1"].get)
+@pytest.mark.parametrize(
+    "location",
+    ["http://[::1", "http://a:b:c/", "http://a.test:port/", "http://\xe9 .test/"],
+)
+@pytest.mark.parametrize("status", ["301 There", "302 There", "303 There", "307 There"])
+def test_a_redirect_to_what_is_no_url(
+    harness: Any, library: Any, wire: Any, location: str, status: str
+) -> None:
+    server = wire(answer(b"there", status, Location=location), OK)
+    client = library(server.url, retries=3, max_connections=1)
+    with pytest.raises(APIError, match=f"the server answered {status}, a redirect to") as caught:
+        harness.call(client.books["1"].get)
+    assert f"a redirect to {location} that is not followed" in str(caught.value)
+    assert caught.value.response.headers["Location"] == location
+    assert caught.value.response.text == "there"
+    assert harness.call(client.books["1"].get) == {}
+    assert len(server.requests) == 2
+
+
+def test_a_location_without_a_redirect_is_a_header(harness: Any, library: Any, wire: Any) -> None:
+    server = wire(answer(b"{}", "201 Made", Location="http://[", Content_Location="here"))
+    response = harness.call(library(server.url).request, "POST", "/books")
+    assert response.headers["Location"] == "http://["
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

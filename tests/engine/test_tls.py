@@ -22,7 +22,7 @@ from grad300_sdk.engine.errors import TransportError
 
 from .library import BlockingLibrary
 from .test_connections import answers_in_a_child, echo, is_right, needs_fork
-from .wire import Wire
+from .wire import Answerer, Wire
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class SecureWire(Wire):
     """A wire under TLS."""
 
-    def __init__(self, certificate: Path) -> None:
-        super().__init__(answerer=echo)
+    def __init__(self, certificate: Path, answerer: Answerer = echo) -> None:
+        super().__init__(answerer=answerer)
         self.url = self.url.replace("http:", "https:")
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate)

@@ -74,6 +74,7 @@ class Wire:
         self._script = iter(script)
         self._answerer = answerer
         self._lock = threading.Lock()
+        self._closed = threading.Condition(self._lock)
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -106,6 +107,17 @@ class Wire:
         with self._lock:
             return len(self._open)
 
+    def all_closed(self) -> bool:
+        """Wait until clients hold no connection open any more; say whether that came."""
+        with self._closed:
+            return self._closed.wait_for(lambda: not self._open, timeout=10)
+
+    def wait_until_closed(self) -> bool:
+        """Wait until no client holds a connection open; say whether that came to be."""
+        for thread in self._threads[1:]:
+            thread.join(5)
+        return not self.open_connections
+
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
         self._threads.append(thread)
@@ -131,8 +143,9 @@ class Wire:
                     if not _perform(step, connection, reader):
                         return
         finally:
-            with self._lock:
+            with self._closed:
                 self._open.discard(connection)
+                self._closed.notify_all()
             connection.close()
 
 

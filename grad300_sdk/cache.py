@@ -12,6 +12,7 @@ own: in ``$XDG_CACHE_HOME``, or else in the user's home.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -22,16 +23,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grad300_sdk.engine import Flow, Sender
-from grad300_sdk.engine.errors import APIError, ServerError, TransportError
-from grad300_sdk.partial import remove_left
+from grad300_sdk.engine.errors import DownloadError, Error, ServerError, TransportError
+from grad300_sdk.partial import checked_tag, entity_tag, remove_left
 from grad300_sdk.records import ScanType
-from grad300_sdk.saving import Download
+from grad300_sdk.resources.download import Download
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["clear", "folder", "size"]
 
+_logger = logging.getLogger(__name__)
 # The files that a process has asked for, and the servers that it could not reach.
 _asked: set[tuple[int, str]] = set()
 
@@ -51,6 +53,9 @@ def folder() -> Path:
     """
     from astropy.config import get_cache_dir
 
+    place = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if place.is_absolute() and place.is_dir():  # before version 8, astropy only uses what is there
+        (place / "grad300_sdk").mkdir(exist_ok=True)
     return Path(get_cache_dir("grad300_sdk"))
 
 
@@ -133,28 +138,39 @@ class Cached(Download):
 
     def begin(self, response: httpx.Response) -> None:
         """Make ready for the body of a response, if it is another than in the cache."""
-        etag = response.headers.get("ETag")
+        etag = entity_tag(response)
         if self._known is not None and etag is not None and etag == self._known.etag:
             raise _Unchanged  # from a server that does not look at If-None-Match
         super().begin(response)
 
     def path(self, response: httpx.Response) -> Path:
         """Give the place of the file."""
-        return self._states / _key(response.headers.get("ETag", "")) / super().path(response).name
+        return self._states / _key(self._tag(response) or "") / super().path(response).name
 
     def finish(self, response: httpx.Response) -> Path:
         """Move the file into place, and enter it as the last."""
         self.path(response).parent.mkdir(parents=True, exist_ok=True)
         path = super().finish(response)
         entry = {
-            "path": str(path.relative_to(self._entry.parent)),
+            "path": path.relative_to(self._entry.parent).as_posix(),
             "size": path.stat().st_size,
-            "etag": response.headers.get("ETag"),
+            "etag": self._tag(response),
         }
         draft = self._entry.with_suffix(f".{os.urandom(4).hex()}")
         draft.write_text(json.dumps(entry), encoding="ascii")
         os.replace(draft, self._entry)
         return path
+
+    def _tag(self, response: httpx.Response) -> str | None:
+        """Give what names the state of the file; a refusal need not say it again."""
+        return entity_tag(response) or self._partial.etag
+
+    def _fetch(self, send: Sender) -> Flow[Path]:
+        try:
+            return (yield from super().flow(send))
+        except FileNotFoundError:  # the cache was cleared just now
+            self._known = None
+            return (yield from super().flow(send))
 
     def flow(self, send: Sender) -> Flow[Path]:
         """Give the file, downloaded where the cache has none or where it has changed."""
@@ -163,11 +179,14 @@ class Cached(Download):
             return known.path
         try:
             with _explained():
-                path = yield from super().flow(send)
-        except (_Unchanged, APIError, TransportError) as error:
-            is_out_of_reach = isinstance(error, ServerError | TransportError)
+                path = yield from self._fetch(send)
+        except (_Unchanged, Error) as error:
+            # A page of some proxy with status 200 is no answer of the server's, either.
+            is_out_of_reach = isinstance(error, ServerError | TransportError | DownloadError)
             if known is None or not (is_out_of_reach or _says_unchanged(error)):
                 raise
+            if is_out_of_reach:
+                _logger.warning("%s is given as it is in the cache: %s", known.path, error)
             _asked.add(_mark(self._server if is_out_of_reach else self._url))
             return known.path
         _asked.add(_mark(self._url))
@@ -193,7 +212,7 @@ def _read(path: Path) -> _Entry | None:
         file = path.parent / entry["path"]
         if file.stat().st_size != entry["size"]:
             return None
-        return _Entry(file, entry["etag"])
+        return _Entry(file, entry["etag"] and checked_tag(entry["etag"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -206,9 +225,10 @@ def _explained() -> Iterator[None]:
     except TransportError:
         raise  # one of them is a TimeoutError, which is an OSError
     except OSError as error:
-        raise OSError(
-            error.errno,
+        said = (
             f"the cache can't be written ({error.strerror or error}); "
-            "set XDG_CACHE_HOME to a folder that can be, or use save()",
-            error.filename,
-        ) from error
+            "set XDG_CACHE_HOME to a folder that can be, or use save()"
+        )
+        if error.errno is None:  # astropy's own
+            raise OSError(said) from error
+        raise OSError(error.errno, said, error.filename) from error

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Mismatch", "Partial", "remove_left", "strong_etag"]
+__all__ = ["Mismatch", "Partial", "checked_tag", "entity_tag", "remove_left"]
 
 # RFC 9110, sections 8.8.3 and 14.4; of an entity tag only what can be sent back as it is.
-_STRONG = re.compile(r'"[\x21\x23-\x7e]*"')
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
 # In so many places are hidden files looked for that a process left which was killed.
@@ -98,11 +98,12 @@ class Partial:
         self.restart()
         length = response.headers.get("Content-Length", "")
         self.total = int(length) if length.isdecimal() else None
-        self.etag = strong_etag(response)
+        self.etag = _strong(entity_tag(response))
         self.file_name = file_name
         if self.etag is not None:
             state = {"etag": self.etag, "file_name": file_name}
-            self._state.write_text(json.dumps(state), encoding="ascii")
+            with open(self._state, "x", encoding="ascii") as file:
+                json.dump(state, file)
 
     def write(self, data: bytes) -> None:
         """Take the next piece of the body."""
@@ -115,7 +116,7 @@ class Partial:
     def is_whole(self, refusal: httpx.Response) -> bool:
         """Say whether a refusal proves that nothing is missing: the whole file has this size."""
         said = _UNSATISFIED.fullmatch(refusal.headers.get("Content-Range", ""))
-        is_same = strong_etag(refusal) in (None, self.etag)
+        is_same = entity_tag(refusal) in (None, self.etag)
         return said is not None and int(said[1]) == self.size and is_same
 
     def restart(self, *, may_resume: bool = True) -> None:
@@ -159,13 +160,19 @@ class Partial:
             self._file.flush()
         except OSError:
             keep = False
-        if not (keep and self.size and self.etag):
-            # Before it is closed: then it may be another download's.
+        # Where there are no locks, nobody could go on with it.
+        if not (keep and self.size and self.etag and _lock(self._file)):
+            if sys.platform == "win32":
+                self._close()  # it removes no file that is open
+            # Elsewhere before it is closed: then it may be another download's.
             self._state.unlink(missing_ok=True)
             self._path.unlink(missing_ok=True)
-        with suppress(OSError):
-            self._file.close()
+        self._close()
         self._file = None
+
+    def _close(self) -> None:
+        with suppress(OSError):
+            self._opened.close()
 
     @property
     def _opened(self) -> BinaryIO:
@@ -184,19 +191,18 @@ class Partial:
         return self._folder / f".{self._name}{f'.{number}' if number else ''}.part"
 
     def _take_up(self) -> None:
-        """Open what another download left, and read what is known of it."""
-        for number in range(_PLACES):
-            self._file = _claimed(self._place(number))
-            if self._file is not None:
-                self._remove_after(number)
-                break
-        else:
+        """Open what another download left, and read what is known of it; remove the others."""
+        for place in [place for place in map(self._place, range(_PLACES)) if place.exists()]:
+            if self._file is None:
+                self._file = _claimed(place)
+            else:  # of a process that saved this file at the same time, and was killed
+                remove_left(place)
+        if self._file is None:
             return
         self._file.seek(0, os.SEEK_END)
         with suppress(OSError, ValueError, KeyError, TypeError):
             state = json.loads(self._state.read_text(encoding="ascii"))
-            if _STRONG.fullmatch(state["etag"]):
-                self.etag, self.file_name = state["etag"], state["file_name"]
+            self.etag, self.file_name = _strong(checked_tag(state["etag"])), state["file_name"]
 
     def _open(self) -> None:
         """Make a hidden file."""
@@ -204,17 +210,11 @@ class Partial:
         for number in count():
             self._file = _claimed(self._place(number), make=True)
             if self._file is not None:
-                self._remove_after(number)
                 return
-
-    def _remove_after(self, number: int) -> None:
-        """Remove what processes left that saved this file at the same time and were killed."""
-        for place in map(self._place, range(number + 1, _PLACES)):
-            remove_left(place)
 
     def _check_part(self, response: httpx.Response) -> None:
         said = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if said is None or strong_etag(response) != self.etag:
+        if said is None or entity_tag(response) != self.etag:
             raise Mismatch
         first, last, total = map(int, said.groups())
         if first != self.size or last + 1 != total or self.total not in (None, total):
@@ -222,10 +222,19 @@ class Partial:
         self.total = total
 
 
-def strong_etag(response: httpx.Response) -> str | None:
-    """Give the ``ETag`` of a response if it stands for each single byte of the body."""
-    etag = response.headers.get("ETag", "").strip()
-    return etag if _STRONG.fullmatch(etag) else None
+def entity_tag(response: httpx.Response) -> str | None:
+    """Give the ``ETag`` of a response, if it is one."""
+    return checked_tag(response.headers.get("ETag", "").strip())
+
+
+def checked_tag(text: str) -> str | None:
+    """Give an entity tag, if that is what a text is."""
+    return text if _TAG.fullmatch(text) else None
+
+
+def _strong(etag: str | None) -> str | None:
+    """Give an entity tag if it stands for each single byte of the body."""
+    return None if etag is None or etag.startswith("W/") else etag
 
 
 def remove_left(path: Path) -> None:
@@ -248,7 +257,7 @@ def _claimed(path: Path, *, make: bool = False) -> BinaryIO | None:
         return None
     try:
         is_free = _lock(file)
-        if make if is_free is None else is_free:
+        if make if is_free is None else is_free:  # a new file is no other download's
             links = os.fstat(file.fileno()).st_nlink
             if links == 1 and os.path.samestat(os.fstat(file.fileno()), os.lstat(path)):
                 return file

@@ -1,41 +1,18 @@
-"""Files on disk: their names, and bodies that become files whole or not at all."""
+"""What saving files takes: their names, their folder, and a bar that shows how far it is."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from email.message import Message
 from email.utils import collapse_rfc2231_value
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from grad300_sdk.engine import Flow, Sender
-from grad300_sdk.engine.body import describe_bytes
-from grad300_sdk.engine.errors import (
-    APIError,
-    DownloadError,
-    NotFoundError,
-    RequestTimeoutError,
-    TransportError,
-)
-from grad300_sdk.engine.session import emptied
-from grad300_sdk.partial import Mismatch, Partial
-
-if TYPE_CHECKING:
-    import httpx
-
-__all__ = [
-    "Bar",
-    "Download",
-    "Progress",
-    "check_folder",
-    "disposition_name",
-    "reporter",
-    "safe_name",
-]
+__all__ = ["Bar", "Progress", "check_folder", "disposition_name", "reporter", "safe_name"]
 
 # Called with the bytes that are there, and with those there will be where the server said so.
 Progress: TypeAlias = Callable[[int, int | None], object]
@@ -48,8 +25,6 @@ _RESERVED = re.compile(
     r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE
 )
 _LONGEST_NAME = 200
-# Every FITS file begins with this (FITS Standard 4.0, section 4.4.1.1).
-_FITS_START = b"SIMPLE"
 
 
 def safe_name(name: str) -> str | None:
@@ -91,157 +66,6 @@ def disposition_name(header: str) -> str | None:
         return None
 
 
-class Download:
-    """A body on its way into a file, which is there once it is whole.
-
-    Parameters
-    ----------
-    url : str
-        Where the file comes from.
-    folder : Path
-        Where the file goes; made if it is missing.
-    fallback : str
-        What it is called where nothing else says that.
-    file_name : str or None
-        What it is called; None for what the server says.
-    overwrite : bool
-        Whether a file of that name is replaced.
-    progress : callable, bool or None
-        Told how far it is; True for a bar, False for none, None for a bar where one is seen.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        folder: str | os.PathLike[str],
-        fallback: str,
-        *,
-        file_name: str | None = None,
-        overwrite: bool = False,
-        progress: Progress | bool | None = None,
-    ) -> None:
-        self._folder = check_folder(folder)
-        self._name = file_name
-        self._fallback = fallback
-        self._overwrite = overwrite
-        self._progress = reporter(progress)
-        key = sha256(url.encode()).hexdigest()[:8]
-        self._partial = Partial(self._folder, f"{Path(fallback).stem}-{key}")
-        self._response: httpx.Response | None = None
-        if file_name is not None:
-            self._check_free(self._folder / _checked(file_name))
-
-    def headers(self) -> dict[str, str]:
-        """Ask for what is missing of the file."""
-        return self._partial.headers()
-
-    def begin(self, response: httpx.Response) -> None:
-        """Make ready for the body of a response."""
-        self._check_free(self.path(response))
-        self._partial.begin(response, _said(response))
-        self._response = response
-
-    def write(self, data: bytes) -> None:
-        """Take the next piece of the body."""
-        self._partial.write(data)
-        if self._progress is not None:
-            self._progress(self._partial.size, self._partial.total)
-
-    def path(self, response: httpx.Response) -> Path:
-        """Give the place of the file."""
-        said = _said(response) or safe_name(str(self._partial.file_name or ""))
-        return self._folder / (self._name or said or self._fallback)
-
-    def flow(self, send: Sender) -> Flow[Path]:
-        """Send the request until the body is whole, move it into place, and give the file.
-
-        Raises
-        ------
-        DownloadError
-            If the body is cut, or is no FITS file.
-        FileExistsError
-            If there is a file of that name, and it is not to be replaced.
-        OSError
-            If the file can't be written.
-        """
-        keep = True
-        try:
-            response = yield from self._responses(send)
-            keep = self._partial.is_cut
-            self._check(response)
-            return self.finish(response)
-        except TransportError as error:
-            if not self._partial.is_cut or isinstance(error, RequestTimeoutError):
-                raise
-            raise self._error(self._cut, error.request) from error
-        except (OSError, NotFoundError):
-            keep = False
-            raise
-        finally:
-            self._partial.close(keep=keep)
-            if isinstance(self._progress, Bar):
-                self._progress.close()
-
-    def _responses(self, send: Sender) -> Flow[httpx.Response]:
-        """Send the request; for the whole file, where a part of it can't be gone on with."""
-        try:
-            return (yield from send.response(sink=self))
-        except Mismatch:
-            pass
-        except APIError as error:
-            if error.response is None or not self._partial.is_refused(error.response):
-                raise
-            if self._partial.is_whole(error.response):
-                return error.response
-        self._partial.restart(may_resume=False)
-        return (yield from send.response(sink=self))
-
-    def _check(self, response: httpx.Response) -> None:
-        """Refuse a body that has ended, and can't be the file."""
-        if self._partial.is_cut:
-            raise self._error(self._cut, response.request)
-        if response.status_code != 200 and not self._partial.is_part_asked:
-            what = f"the status {response.status_code}, where the whole file was asked for"
-            raise self._error(what, response.request)
-        start = self._partial.start
-        if not start.startswith(_FITS_START):
-            what = f"no FITS file: {describe_bytes(response, start)}"
-            raise self._error(what, response.request)
-
-    def finish(self, response: httpx.Response) -> Path:
-        """Move the file into place."""
-        path = self.path(response)
-        try:
-            self._partial.move(path, overwrite=self._overwrite)
-        except FileExistsError:
-            if not self._partial.equals(path):  # it is no harm that another process was faster
-                raise _there_already(path) from None
-        return path
-
-    def _check_free(self, path: Path) -> None:
-        if not self._overwrite and os.path.lexists(path):
-            raise _there_already(path)
-
-    @property
-    def _cut(self) -> str:
-        return f"{self._partial.size} bytes of a body of {self._partial.total}"
-
-    def _error(self, what: str, request: Any) -> DownloadError:
-        error = DownloadError(f"{request.method} {request.url} answered with {what}")
-        error.request = request
-        if self._response is not None:
-            error.response = emptied(self._response, request)
-        return error
-
-
-def _said(response: httpx.Response) -> str | None:
-    return disposition_name(response.headers.get("Content-Disposition", ""))
-
-
-def _there_already(path: Path) -> FileExistsError:
-    return FileExistsError(f"{path} is there already; overwrite=True replaces it")
-
-
 def check_folder(folder: str | os.PathLike[str]) -> Path:
     """Give a folder to save in, which need not be there."""
     path = Path(folder).expanduser()
@@ -251,10 +75,9 @@ def check_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 class Bar:
-    """A progress bar, drawn by tqdm; without `forced`, on terminals and in notebooks alone."""
+    """A progress bar, drawn by tqdm."""
 
-    def __init__(self, *, forced: bool) -> None:
-        self._options = {"unit": "B", "unit_scale": True, "disable": False if forced else None}
+    def __init__(self) -> None:
         self._bar: Any = None
 
     def __call__(self, done: int, total: int | None) -> None:
@@ -262,7 +85,8 @@ class Bar:
         from tqdm.auto import tqdm
 
         if self._bar is None:
-            self._bar = tqdm(total=total, **self._options)
+            self._bar = tqdm(unit="B", unit_scale=True)
+        self._bar.total = total
         self._bar.update(done - self._bar.n)
 
     def note(self, text: str) -> None:
@@ -283,16 +107,15 @@ def reporter(progress: Progress | bool | None) -> Progress | None:
         return progress
     if progress is not None and not isinstance(progress, bool):
         raise TypeError(f"progress must be True, False, None or callable, not {progress!r}")
-    if progress is False or not (progress or find_spec("tqdm")):
+    if progress is False or (progress is None and not _is_seen()):
         return None
-    if not find_spec("tqdm"):
+    if find_spec("tqdm"):
+        return Bar()
+    if progress:
         raise ImportError('a progress bar needs tqdm: pip install "grad300-sdk[progress]"')
-    return Bar(forced=bool(progress))
+    return None
 
 
-def _checked(file_name: str) -> str:
-    if not isinstance(file_name, str):
-        raise TypeError(f"file_name must be a str, not {file_name!r}")
-    if file_name in ("", ".", "..") or re.search(r"[/\\\x00]", file_name):
-        raise ValueError(f"file_name is {file_name!r}, where a name without a folder is needed")
-    return file_name
+def _is_seen() -> bool:
+    """Say whether somebody looks at what is drawn: on a terminal, or in a notebook."""
+    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())

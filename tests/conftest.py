@@ -67,9 +67,12 @@ class Harness:
         """Make a client that is closed after the test; `make` is the pair of classes to use."""
         blocking, awaiting = make or (Client, AsyncClient)
         client = (blocking if self._portal is None else awaiting)(*args, **kwargs)
-        close = client.close if self._portal is None else client.aclose
-        self._stack.callback(lambda: self.run(close()))
+        self._stack.callback(lambda: self.run(self.close_client(client)))
         return client
+
+    def close_client(self, client: Any) -> Any:
+        """Close a client before the test ends; what this gives may have to be awaited."""
+        return client.close() if self._portal is None else client.aclose()
 
     def run(self, result: Any) -> Any:
         """Give a call's result, awaited where the call gave something to await."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
 
-from grad300_sdk.saving import Download, disposition_name, safe_name
+from grad300_sdk import DownloadError, saving
+from grad300_sdk.saving import disposition_name, safe_name
+from tests.conftest import Harness
+
+FITS = b"SIMPLE  =                    T".ljust(2880) * 3
 
 
 @pytest.mark.parametrize(
@@ -84,3 +89,61 @@ def test_disposition_name(header: str, name: str | None) -> None:
     assert disposition_name(header) == name
 
 
+def content(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=FITS)
+
+
+def save(harness: Harness, folder: Path, **options: Any) -> Path:
+    client = harness.client("https://archive", transport=httpx.MockTransport(content), retries=0)
+    path: Path = harness.run(client.scans["TPI"][42].file.save(folder, **options))
+    return path
+
+
+@pytest.mark.parametrize("progress", [True, False, None])
+@pytest.mark.parametrize("where", ["a file", "a terminal", "a notebook", "nowhere"])
+def test_a_bar_is_drawn_where_it_is_seen(
+    harness: Harness,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    progress: bool | None,
+    where: str,
+) -> None:
+    if where == "a terminal":
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    elif where == "a notebook":
+        monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    elif where == "nowhere" and not progress:
+        monkeypatch.setattr(sys, "stderr", None)
+    save(harness, tmp_path, progress=progress)
+    output, drawn = capsys.readouterr()
+    assert output == ""
+    if progress or (progress is None and where in ("a terminal", "a notebook")):
+        last = drawn.split("\r")[-1]
+        assert "100%" in last
+        assert "8.64k/8.64k" in last
+        assert last.endswith("\n")
+    else:
+        assert drawn == ""
+
+
+def test_a_bar_needs_tqdm(
+    harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "find_spec", lambda name: None)
+    monkeypatch.setattr(saving, "_is_seen", lambda: True)
+    assert save(harness, tmp_path).read_bytes() == FITS
+    with pytest.raises(ImportError, match=r'pip install "grad300-sdk\[progress\]"'):
+        save(harness, tmp_path, overwrite=True, progress=True)
+
+
+def test_a_bar_ends_with_what_fails(
+    harness: Harness, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = harness.client(
+        "https://archive",
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, content=b"<html>")),
+    )
+    with pytest.raises(DownloadError):
+        harness.run(client.scans["TPI"][42].file.save(tmp_path, progress=True))
+    assert capsys.readouterr().err.endswith("\n")

@@ -7,10 +7,13 @@ import logging
 import os
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
+from unicodedata import normalize
 
 from grad300_sdk.engine.client import check_whole
 from grad300_sdk.engine.errors import AuthenticationError, Error
@@ -41,6 +44,7 @@ class Wanted:
     listed_size: int | None = None
     is_described: bool = True
     path: Path | None = None
+    size: int | None = None
     status: str = "failed"
     error: str | None = None
 
@@ -53,18 +57,13 @@ class Wanted:
         TypeError
             If it does not say its ``scan_type`` or its ``id``.
         """
-        size, name = _value(row, "size"), _value(row, "file_name")
+        name = _value(row, "file_name")
         return cls(
             ScanType(_needed(row, "scan_type")),
             check_whole("id", _needed(row, "id"), 0),
             None if name is None else safe_name(str(name)),
-            None if size is None else int(size),
+            _whole(_value(row, "size")),
         )
-
-    @property
-    def size(self) -> int | None:
-        """How many bytes the file has, where there is one."""
-        return None if self.path is None or self.status == "failed" else self.path.stat().st_size
 
 
 class Downloads:
@@ -137,7 +136,7 @@ class Downloads:
         try:
             yield from step(wanted)
         except (Error, OSError) as error:
-            wanted.error = str(error)
+            wanted.error = str(error) or type(error).__name__
             if self._is_of_every_file(error):
                 self._refusal = error
 
@@ -157,15 +156,17 @@ class Downloads:
     def _is_there(self, wanted: Wanted) -> bool:
         """Judge a file that is there already; say whether that is all there is to do."""
         path = cast("Path", wanted.path)
-        if not os.path.lexists(path):
+        try:
+            found = path.stat()
+        except OSError:  # there is none, or saving it says what is wrong
             return False
-        size = path.stat().st_size if path.is_file() else None
-        if size is not None and size == wanted.listed_size:
-            wanted.status = "skipped"
+        is_file = S_ISREG(found.st_mode)
+        if is_file and found.st_size == wanted.listed_size:
+            wanted.status, wanted.size = "skipped", found.st_size
             return True
         if self._overwrite:
             return False
-        there = "and no file" if size is None else f"with {size} bytes"
+        there = f"with {found.st_size} bytes" if is_file else "and no file"
         listed = "no size" if wanted.listed_size is None else f"{wanted.listed_size} bytes"
         wanted.error = (
             f"{path} is there already, {there}, where the listing says {listed}; "
@@ -180,8 +181,7 @@ class Downloads:
         wanted.path = yield from file.save.flow(
             self._folder, file_name=path.name, overwrite=self._overwrite, progress=progress
         )
-        wanted.status = "saved"
-        note_size(path, wanted.listed_size)
+        wanted.status, wanted.size = "saved", note_size(path, wanted.listed_size)
         if self._progress is not None:
             self._progress.count()
 
@@ -230,19 +230,22 @@ class _Progress:
         self._lock = Lock()
         self._done: dict[Wanted, int] = {}
         self._totals: dict[Wanted, int | None] = {}
-        self._counted = 0
+        self._all_done = self._all_known = self._unknown = self._counted = 0
 
     def expect(self, sizes: dict[Wanted, int | None]) -> None:
         """Take the files that are to come, and their sizes as far as they are known."""
         self._totals = sizes
+        self._all_known = sum(size or 0 for size in sizes.values())
+        self._unknown = sum(size is None for size in sizes.values())
 
     def of(self, wanted: Wanted) -> Progress:
         """Give what is to be told of one of them."""
 
         def tell(done: int, total: int | None) -> None:
             with self._lock:
+                self._all_done += done - self._done.get(wanted, 0)
                 self._done[wanted] = done
-                self._totals[wanted] = self._totals[wanted] if total is None else total
+                self._correct(wanted, total)
                 self._tell()
 
         return tell
@@ -260,43 +263,65 @@ class _Progress:
         if isinstance(self._report, Bar):
             self._report.close()
 
+    def _correct(self, wanted: Wanted, total: int | None) -> None:
+        """Take the size of a file from its server, where that says more than the listing."""
+        before = self._totals[wanted]
+        if total is not None and total != before:
+            self._totals[wanted] = total
+            self._all_known += total - (before or 0)
+            self._unknown -= before is None
+
     def _tell(self) -> None:
-        known = [total for total in self._totals.values() if total is not None]
-        all_known = len(known) == len(self._totals)
-        self._report(sum(self._done.values()), sum(known) if all_known else None)
+        self._report(self._all_done, None if self._unknown else self._all_known)
 
 
-def note_size(path: Path, listed: int | None) -> None:
-    """Log that a file has another size than the listing says, which can be stale."""
+def note_size(path: Path, listed: int | None) -> int:
+    """Give the size of a file; log where it is another than in the listing, which can be stale."""
     size = path.stat().st_size
     if listed not in (None, size):
         _logger.warning("%s has %d bytes, where the listing says %d", path, size, listed)
+    return size
 
 
 def _checked(rows: Any) -> Iterator[Any]:
     if isinstance(rows, AsyncIterable):
         raise TypeError("rows is an asynchronous iterator; give a list of what it gives")
-    if isinstance(rows, str | bytes | Mapping | ScanRecord) or not hasattr(rows, "__iter__"):
-        raise TypeError(
-            "rows must be a table, or a list of records, mappings, table rows or scans, "
-            f"not {rows!r:.60}"
-        )
-    return iter(rows)
+    is_one = isinstance(rows, str | bytes | Mapping | ScanRecord | Node)
+    if not (is_one or hasattr(rows, "as_void")):  # as a row of a table has
+        with suppress(TypeError):
+            return iter(rows)
+    raise TypeError(
+        "rows must be a table, or a list of records, mappings, table rows or scans, "
+        f"not {rows!r:.60}"
+    )
 
 
 def _names(wanted: list[Wanted]) -> list[str]:
     """Give each file a name of its own, in whatever case a file system sees it."""
     names = [one.file_name or f"{one.scan_type.value}_{one.scan_id}.fits" for one in wanted]
     while True:
-        seen = Counter(name.casefold() for name in names)
+        seen = Counter(map(_as_one, names))
         if len(seen) == len(names):
             return names
         names = [
             name
-            if seen[name.casefold()] == 1
+            if seen[_as_one(name)] == 1
             else f"{Path(name).stem}_{one.scan_type.value}_{one.scan_id}.fits"
             for one, name in zip(wanted, names, strict=True)
         ]
+
+
+def _as_one(name: str) -> str:
+    """Give what all names have in common that may be those of one file."""
+    return normalize("NFC", name).casefold()
+
+
+def _whole(size: Any) -> int | None:
+    """Give the size in a row; of a bad one, nothing."""
+    try:
+        return None if size is None else int(size)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _needed(row: Any, name: str) -> Any:
@@ -315,7 +340,7 @@ def _value(row: Any, name: str) -> Any:
         return getattr(row, name)
     try:
         value = row[name]
-    except (KeyError, IndexError, TypeError):
+    except (KeyError, IndexError, TypeError, ValueError):
         return None
     value = getattr(value, "value", value) if name == "size" else value  # a QTable's
     return None if getattr(value, "mask", False) else value

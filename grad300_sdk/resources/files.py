@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
 from grad300_sdk.engine.errors import DecodeError, excerpt
-from grad300_sdk.saving import Download, Progress
+from grad300_sdk.resources.download import Download
+from grad300_sdk.saving import Progress
 
 if TYPE_CHECKING:
     import httpx

@@ -21,9 +21,10 @@ Asked = tuple[str | None, str | None]  # the Range and the If-Range of a request
 ALL: Asked = (None, None)
 
 
-def whole(body: bytes = FILE, etag: str | None = ETAG, **headers: str) -> list[bytes | Act]:
+def whole(body: bytes = FILE, etag: str | None = ETAG, **headers: Any) -> list[bytes | Act]:
     """Answer with a whole file."""
-    return answer(body, **({"ETag": etag} if etag else {}), **headers)
+    tag: dict[str, Any] = {"ETag": etag} if etag else {}
+    return answer(body, **tag, **headers)
 
 
 def cut(count: int, end: Act, etag: str | None = ETAG) -> list[bytes | Act]:
@@ -50,11 +51,9 @@ def part(
     return step if end is None else [*step, end]
 
 
-def refusal(size: int | str = SIZE, **headers: str) -> list[bytes | Act]:
+def refusal(size: int | str = SIZE, **headers: Any) -> list[bytes | Act]:
     """Answer that there is no such part."""
-    return answer(
-        b"", "416 Range Not Satisfiable", Content_Range=f"bytes */{size}", **headers
-    )
+    return answer(b"", "416 Range Not Satisfiable", Content_Range=f"bytes */{size}", **headers)
 
 
 def after(count: int, etag: str = ETAG) -> Asked:

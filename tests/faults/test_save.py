@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from grad300_sdk import (
@@ -19,7 +21,7 @@ from grad300_sdk import (
     TransportError,
 )
 from tests.conftest import Harness
-from tests.engine.wire import CLOSE, RESET, STALL, Wire, answer, chunked
+from tests.engine.wire import CLOSE, RESET, STALL, Act, Wire, answer, chunked
 
 from .bench import (
     ALL,
@@ -54,69 +56,166 @@ FAULTS = [
     Fault("reset in the headers", [[b"HTTP/1.1 200 OK\r\nETag", RESET], whole()], [ALL, ALL]),
     Fault("reset in the body", [cut(5000, RESET), part(5000)], [ALL, after(5000)]),
     Fault("closed in the body", [cut(5000, CLOSE), part(5000)], [ALL, after(5000)]),
-    Fault("closed in chunks", [[*chunked(FILE[:4000], ETag=ETAG), CLOSE], part(4000)],
-          [ALL, after(4000)]),
+    Fault(
+        "closed in chunks",
+        [[*chunked(FILE[:4000], ETag=ETAG), CLOSE], part(4000)],
+        [ALL, after(4000)],
+    ),
     Fault("stalled", [cut(5000, STALL), part(5000)], [ALL, after(5000)], options=SLOW),
     Fault("stalled before the answer", [[STALL], whole()], [ALL, ALL], options=SLOW),
-    Fault("cut twice", [cut(3000, RESET), part(3000, count=2000, end=RESET), part(5000)],
-          [ALL, after(3000), after(5000)]),
-    Fault("cut, then busy", [cut(3000, RESET), answer(b"", "503 Busy"), part(3000)],
-          [ALL, after(3000), after(3000)]),
+    Fault(
+        "cut twice",
+        [cut(3000, RESET), part(3000, count=2000, end=RESET), part(5000)],
+        [ALL, after(3000), after(5000)],
+    ),
+    Fault(
+        "cut, then busy",
+        [cut(3000, RESET), answer(b"", "503 Busy"), part(3000)],
+        [ALL, after(3000), after(3000)],
+    ),
     Fault("cut before the first byte", [cut(0, RESET), whole()], [ALL, ALL]),
     Fault("no ETag", [cut(5000, RESET, None), whole()], [ALL, ALL]),
     Fault("a weak ETag", [cut(5000, RESET, 'W/"1"'), whole()], [ALL, ALL]),
     Fault("an ETag without quotes", [cut(5000, RESET, "1"), whole()], [ALL, ALL]),
     Fault("a server without ranges", [cut(5000, RESET), whole()], [ALL, after(5000)]),
     Fault("another file", [cut(5000, RESET), whole(OTHER, '"2"')], [ALL, after(5000)], OTHER),
-    Fault("a part of another file", [cut(5000, RESET), part(5000, etag='"2"'), whole(OTHER)],
-          [ALL, after(5000), ALL], OTHER),
-    Fault("a part without ETag", [cut(5000, RESET), part(5000, etag=None), whole()],
-          [ALL, after(5000), ALL]),
-    Fault("a part from elsewhere", [cut(5000, RESET), part(4000), whole()],
-          [ALL, after(5000), ALL]),
-    Fault("a part with a gap after it",
-          [cut(5000, RESET), part(5000, content_range=f"bytes 5000-{SIZE - 2}/{SIZE}"), whole()],
-          [ALL, after(5000), ALL]),
-    Fault("a part of a longer file",
-          [cut(5000, RESET), part(5000, content_range=f"bytes 5000-{SIZE}/{SIZE + 1}"), whole()],
-          [ALL, after(5000), ALL]),
-    Fault("a part of nobody knows what",
-          [cut(5000, RESET), part(5000, content_range=f"bytes 5000-{SIZE - 1}/*"), whole()],
-          [ALL, after(5000), ALL]),
-    Fault("a compressed part",
-          [cut(5000, RESET), answer(b"x", "206 Partial Content", Content_Encoding="gzip",
-                                    ETag=ETAG, Content_Range=f"bytes 5000-{SIZE - 1}/{SIZE}"),
-           whole()],
-          [ALL, after(5000), ALL]),
+    Fault(
+        "a part of another file",
+        [cut(5000, RESET), part(5000, etag='"2"'), whole(OTHER)],
+        [ALL, after(5000), ALL],
+        OTHER,
+    ),
+    Fault(
+        "a part without ETag",
+        [cut(5000, RESET), part(5000, etag=None), whole()],
+        [ALL, after(5000), ALL],
+    ),
+    Fault(
+        "a part from elsewhere", [cut(5000, RESET), part(4000), whole()], [ALL, after(5000), ALL]
+    ),
+    Fault(
+        "a part with a gap after it",
+        [cut(5000, RESET), part(5000, content_range=f"bytes 5000-{SIZE - 2}/{SIZE}"), whole()],
+        [ALL, after(5000), ALL],
+    ),
+    Fault(
+        "a part of a longer file",
+        [cut(5000, RESET), part(5000, content_range=f"bytes 5000-{SIZE}/{SIZE + 1}"), whole()],
+        [ALL, after(5000), ALL],
+    ),
+    Fault(
+        "a part of nobody knows what",
+        [cut(5000, RESET), part(5000, content_range=f"bytes 5000-{SIZE - 1}/*"), whole()],
+        [ALL, after(5000), ALL],
+    ),
+    Fault(
+        "a compressed part",
+        [
+            cut(5000, RESET),
+            answer(
+                b"x",
+                "206 Partial Content",
+                Content_Encoding="gzip",
+                ETag=ETAG,
+                Content_Range=f"bytes 5000-{SIZE - 1}/{SIZE}",
+            ),
+            whole(),
+        ],
+        [ALL, after(5000), ALL],
+    ),
     Fault("a refused part", [cut(5000, RESET), refusal(), whole()], [ALL, after(5000), ALL]),
-    Fault("a part refused with nonsense", [cut(5000, RESET), refusal("x"), whole()],
-          [ALL, after(5000), ALL]),
-    Fault("a part refused of another file",
-          [cut(5000, RESET), refusal(5000, ETag='"2"'), whole(OTHER)],
-          [ALL, after(5000), ALL], OTHER),
-    Fault("one part after the other that is none",
-          [cut(5000, RESET), part(1), cut(4000, RESET), cut(4500, RESET), whole()],
-          [ALL, after(5000), ALL, ALL, ALL]),
-    Fault("cut for good", [cut(5000, RESET), part(5000, count=10, end=CLOSE)],
-          [ALL, after(5000)], DownloadError, 5010, f"5010 bytes of a body of {SIZE}",
-          {"retries": 1}),
-    Fault("cut for good without ETag", [cut(5000, RESET, None)] * 2, [ALL] * 2,
-          DownloadError, 0, f"5000 bytes of a body of {SIZE}", {"retries": 1}),
-    Fault("stalled for good", [cut(5000, STALL)], [ALL], RequestTimeoutError, 5000, "timed out",
-          {"retries": 0, **SLOW}),
+    Fault(
+        "a part refused with nonsense",
+        [cut(5000, RESET), refusal("x"), whole()],
+        [ALL, after(5000), ALL],
+    ),
+    Fault(
+        "a part refused of another file",
+        [cut(5000, RESET), refusal(5000, ETag='"2"'), whole(OTHER)],
+        [ALL, after(5000), ALL],
+        OTHER,
+    ),
+    Fault(
+        "one part after the other that is none",
+        [cut(5000, RESET), part(1), cut(4000, RESET), cut(4500, RESET), whole()],
+        [ALL, after(5000), ALL, ALL, ALL],
+    ),
+    Fault(
+        "cut for good",
+        [cut(5000, RESET), part(5000, count=10, end=CLOSE)],
+        [ALL, after(5000)],
+        DownloadError,
+        5010,
+        f"5010 bytes of a body of {SIZE}",
+        {"retries": 1},
+    ),
+    Fault(
+        "cut for good without ETag",
+        [cut(5000, RESET, None)] * 2,
+        [ALL] * 2,
+        DownloadError,
+        0,
+        f"5000 bytes of a body of {SIZE}",
+        {"retries": 1},
+    ),
+    Fault(
+        "stalled for good",
+        [cut(5000, STALL)],
+        [ALL],
+        RequestTimeoutError,
+        5000,
+        "timed out",
+        {"retries": 0, **SLOW},
+    ),
     Fault("gone for good", [[RESET]] * 4, [ALL] * 4, TransportError),
-    Fault("cut, then an error", [cut(5000, RESET), answer(b"", "503 Busy")], [ALL, after(5000)],
-          ServerError, 5000, options={"retries": 1}),
-    Fault("cut, then not found", [cut(5000, RESET), answer(b"", "404 Not Found")],
-          [ALL, after(5000)], NotFoundError),
+    Fault(
+        "cut, then an error",
+        [cut(5000, RESET), answer(b"", "503 Busy")],
+        [ALL, after(5000)],
+        ServerError,
+        5000,
+        options={"retries": 1},
+    ),
+    Fault(
+        "cut, then not found",
+        [cut(5000, RESET), answer(b"", "404 Not Found")],
+        [ALL, after(5000)],
+        NotFoundError,
+    ),
     Fault("nothing in it", [whole(b"")], [ALL], DownloadError, says="no FITS file"),
     Fault("HTML", [whole(HTML, Content_Type="text/html")], [ALL], DownloadError, says="<html>"),
     Fault("JSON", [whole(b"{}")], [ALL], DownloadError, says="no FITS file"),
-    Fault("a cut archive", [whole(GZIPPED[:-9], Content_Encoding="gzip")], [ALL], Exception,
-          says="was cut"),
+    Fault(
+        "a cut archive",
+        [whole(GZIPPED[:-9], Content_Encoding="gzip")],
+        [ALL],
+        Exception,
+        says="was cut",
+    ),
+    Fault(
+        "a part that is shorter than it says",
+        [
+            cut(5000, RESET),
+            answer(
+                FILE[5000:5010],
+                "206 Partial Content",
+                ETag=ETAG,
+                Content_Range=f"bytes 5000-{SIZE - 1}/{SIZE}",
+            ),
+        ],
+        [ALL, after(5000)],
+        DownloadError,
+        5010,
+        f"5010 bytes of a body of {SIZE}",
+    ),
     Fault("a part that was not asked for", [part(0)], [ALL], DownloadError, says="status 206"),
-    Fault("HTML in place of a part", [cut(5000, RESET), whole(HTML)], [ALL, after(5000)],
-          DownloadError, says="no FITS file"),
+    Fault(
+        "HTML in place of a part",
+        [cut(5000, RESET), whole(HTML)],
+        [ALL, after(5000)],
+        DownloadError,
+        says="no FITS file",
+    ),
 ]
 
 
@@ -265,3 +364,69 @@ def test_a_hidden_file_that_became_the_file(
     with pytest.raises(DownloadError):
         save(harness, server, tmp_path, overwrite=True)
     assert seen(tmp_path) == {"TPI_42.fits": FILE[:5000]}
+
+
+def test_a_save_that_is_given_up_is_gone_on_with(
+    harness: Harness, wire: Callable[..., Wire], tmp_path: Path
+) -> None:
+    server = wire(cut(5000, STALL), part(5000))
+    client = harness.client(server.url, token=TOKEN, max_connections=1, retries=0)
+    save = client.scans["TPI"][42].file.save
+
+    def interrupt(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    async def cancel() -> None:
+        with anyio.CancelScope() as scope:
+            await save(tmp_path, progress=lambda *step: scope.cancel())
+        assert scope.cancelled_caught
+
+    if harness.mode == "blocking":
+        with pytest.raises(KeyboardInterrupt):
+            save(tmp_path, progress=interrupt)
+    else:
+        harness.run(cancel())
+    assert seen(tmp_path) == {}
+    assert list(hidden(tmp_path).values()) == [5000]
+    harness.run(save(tmp_path))  # on the only connection there may be
+    assert asked(server) == [ALL, after(5000)]
+    assert seen(tmp_path) == {"TPI_42.fits": FILE}
+    assert_nothing_hidden(tmp_path)
+
+
+def test_a_token_that_expires_meanwhile_is_renewed(
+    harness: Harness, wire: Callable[..., Wire], tmp_path: Path
+) -> None:
+    def token(name: str) -> list[bytes | Act]:
+        said = {"access_token": name, "token_type": "bearer"}
+        return answer(json.dumps(said).encode(), Content_Type="application/json")
+
+    refused = answer(
+        b'{"detail": "Could not validate credentials"}',
+        "403 Forbidden",
+        Content_Type="application/json",
+    )
+    server = wire(token("first"), cut(5000, RESET), refused, token("second"), part(5000))
+    client = harness.client(server.url, user="me", password="my-own-password")
+    harness.run(client.scans["TPI"][42].file.save(tmp_path))
+    sent = [(r.headers.get("authorization"), r.headers.get("range")) for r in server.requests]
+    assert sent == [
+        (None, None),
+        ("Bearer first", None),
+        ("Bearer first", "bytes=5000-"),
+        (None, None),
+        ("Bearer second", "bytes=5000-"),
+    ]
+    assert seen(tmp_path) == {"TPI_42.fits": FILE}
+
+
+def test_what_is_whole_already_and_no_file(
+    harness: Harness, wire: Callable[..., Wire], tmp_path: Path
+) -> None:
+    page = [*answer(HTML, length=SIZE, ETag=ETAG), RESET]
+    server = wire(page, refusal(len(HTML)))
+    for says in ("of a body of", "no FITS file"):
+        with pytest.raises(DownloadError, match=says):
+            save(harness, server, tmp_path)
+    assert asked(server) == [ALL, after(len(HTML))]
+    assert list(tmp_path.iterdir()) == []

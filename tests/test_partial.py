@@ -1,0 +1,304 @@
+"""Hidden files: who has them, what is left of them, and how they become the file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from grad300_sdk import partial
+from grad300_sdk.partial import Partial
+from tests.conftest import Harness
+from tests.engine.wire import RESET, Received, Wire
+from tests.faults.bench import (
+    ALL,
+    ETAG,
+    FILE,
+    OTHER,
+    SIZE,
+    TOKEN,
+    after,
+    asked,
+    cut,
+    hidden,
+    part,
+    seen,
+    whole,
+)
+from tests.faults.conftest import wire
+
+__all__ = ["wire"]
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks, and open files removed")
+
+WHOLE = {"ETag": ETAG, "Content-Length": str(SIZE)}
+
+
+def answer(status: int = 200, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=named or WHOLE)
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Iterator[Callable[..., Partial]]:
+    """Make hidden files with something in them, as one download after the other does."""
+    made = []
+
+    def begin(size: int = 5000, **headers: Any) -> Partial:
+        made.append(new := Partial(tmp_path, "x"))
+        new.headers()
+        new.begin(answer(**headers), None)
+        new.write(FILE[:size])
+        return new
+
+    yield begin
+    for one in made:
+        one.close(keep=False)
+
+
+@pytest.fixture
+def _no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "this file system has no locks")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+
+
+@pytest.fixture
+def _no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "this file system has no links")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_left_is_gone_on_with(begun: Callable[..., Partial], tmp_path: Path) -> None:
+    begun().close(keep=True)
+    assert hidden(tmp_path) == {".x.part": 5000}
+    again = Partial(tmp_path, "x")
+    assert again.headers() == {"Range": "bytes=5000-", "If-Range": ETAG}
+    again.begin(answer(206, ETag=ETAG, Content_Range=f"bytes 5000-{SIZE - 1}/{SIZE}"), None)
+    assert (again.size, again.total, again.is_cut) == (5000, SIZE, True)
+    again.write(FILE[5000:])
+    assert not again.is_cut
+    again.move(tmp_path / "file", overwrite=False)
+    assert seen(tmp_path) == {"file": FILE}
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("size", "headers"),
+    [
+        (0, WHOLE),
+        (5000, {"ETag": 'W/"1"'}),
+        (5000, {"Content-Length": "9"}),
+        (5000, {"ETag": "9"}),
+    ],
+)
+def test_nothing_is_left_that_cannot_be_gone_on_with(
+    begun: Callable[..., Partial], tmp_path: Path, size: int, headers: dict[str, str]
+) -> None:
+    begun(size, **{name.replace("-", "_"): value for name, value in headers.items()}).close(
+        keep=True
+    )
+    assert names(tmp_path) == []
+
+
+def test_nothing_is_left_of_what_is_not_to_be_kept(
+    begun: Callable[..., Partial], tmp_path: Path
+) -> None:
+    begun().close(keep=False)
+    assert names(tmp_path) == []
+
+
+def test_nothing_is_left_of_what_cannot_be_written(
+    begun: Callable[..., Partial], tmp_path: Path
+) -> None:
+    new = begun()
+    os.close(new._opened.fileno())  # what is in memory can't be written any more
+    new.close(keep=True)
+    assert names(tmp_path) == []
+
+
+def test_each_download_has_a_file_of_its_own(
+    begun: Callable[..., Partial], tmp_path: Path
+) -> None:
+    several = [begun(size) for size in range(1, 11)]
+    for one in several:
+        one.close(keep=True)
+    first = [".x.part", *(f".x.{number}.part" for number in range(1, 10))]
+    assert sorted(hidden(tmp_path)) == sorted(first)
+    # Only the first of them is gone on with, and the others are removed, but for the last two:
+    # in eight places is looked, and no more.
+    one = begun(0)
+    one.close(keep=False)
+    assert sorted(hidden(tmp_path)) == [".x.8.part", ".x.9.part"]
+
+
+def test_the_files_of_downloads_under_way_are_left_alone(
+    begun: Callable[..., Partial], tmp_path: Path
+) -> None:
+    one, two, three = begun(1), begun(2), begun(3)
+    two.close(keep=True)
+    four = Partial(tmp_path, "x")
+    assert four.headers() == {"Range": "bytes=2-", "If-Range": ETAG}
+    four.close(keep=True)
+    one.close(keep=True)
+    three.close(keep=True)
+    assert hidden(tmp_path) == {".x.part": 1, ".x.1.part": 2, ".x.2.part": 3}
+    last = Partial(tmp_path, "x")
+    assert last.headers() == {"Range": "bytes=1-", "If-Range": ETAG}
+    assert names(tmp_path) == [".x.part", ".x.state"]
+    last.close(keep=False)
+
+
+def test_a_file_that_was_moved_while_it_was_opened(
+    begun: Callable[..., Partial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, lock = begun(), partial._lock
+
+    def lock_late(file: Any) -> bool | None:
+        if not first_moved:
+            first_moved.append(True)
+            first.move(tmp_path / "file", overwrite=False)
+        return lock(file)
+
+    first_moved: list[bool] = []
+    monkeypatch.setattr(partial, "_lock", lock_late)
+    second = Partial(tmp_path, "x")
+    assert second.headers() == {}
+    assert second.size == 0
+    second.begin(answer(), None)
+    second.write(OTHER)
+    second.move(tmp_path / "other", overwrite=False)
+    assert seen(tmp_path) == {"file": FILE[:5000], "other": OTHER}
+
+
+def test_a_file_that_another_has_made_anew(
+    begun: Callable[..., Partial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun().close(keep=True)
+    lock = partial._lock
+
+    def lock_late(file: Any) -> bool | None:
+        if not anew:
+            (tmp_path / ".x.part").unlink()
+            anew.append(open(tmp_path / ".x.part", "wb"))  # noqa: SIM115
+            lock(anew[0])
+        return lock(file)
+
+    anew: list[Any] = []
+    monkeypatch.setattr(partial, "_lock", lock_late)
+    second = Partial(tmp_path, "x")
+    assert second.headers() == {}
+    second.begin(answer(), None)
+    assert names(tmp_path) == [".x.1.part", ".x.1.state", ".x.part", ".x.state"]
+    second.close(keep=False)
+    anew[0].close()
+
+
+@pytest.mark.usefixtures("_no_locks")
+def test_without_locks_nothing_is_taken_and_nothing_is_left(
+    begun: Callable[..., Partial], tmp_path: Path
+) -> None:
+    (tmp_path / ".x.part").write_bytes(b"another's, perhaps")
+    new = begun()
+    assert names(tmp_path) == [".x.1.part", ".x.1.state", ".x.part"]
+    new.close(keep=True)
+    assert names(tmp_path) == [".x.part"]
+
+
+@pytest.mark.usefixtures("_no_locks")
+def test_without_locks_a_cut_body_is_gone_on_with_in_one_call(
+    harness: Harness, wire: Callable[..., Wire], tmp_path: Path
+) -> None:
+    server = wire(cut(5000, RESET), part(5000))
+    client = harness.client(server.url, token=TOKEN)
+    harness.run(client.scans["TPI"][42].file.save(tmp_path))
+    assert asked(server) == [ALL, after(5000)]
+    assert names(tmp_path) == ["TPI_42.fits"]
+
+
+@pytest.mark.usefixtures("_no_links")
+def test_without_links(begun: Callable[..., Partial], tmp_path: Path) -> None:
+    begun().move(tmp_path / "file", overwrite=False)
+    assert seen(tmp_path) == {"file": FILE[:5000]}
+    second = begun(100)
+    with pytest.raises(FileExistsError):
+        second.move(tmp_path / "file", overwrite=False)
+    assert seen(tmp_path) == {"file": FILE[:5000]}
+    second.move(tmp_path / "file", overwrite=True)
+    assert seen(tmp_path) == {"file": FILE[:100]}
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("file_name", [None, "x.fits"])
+@pytest.mark.parametrize("content", [FILE, OTHER, FILE[:-1]])
+def test_a_file_that_appears_meanwhile(
+    harness: Harness,
+    wire: Callable[..., Wire],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    content: bytes,
+    file_name: str | None,
+    links: bool,
+) -> None:
+    if not links:
+        request.getfixturevalue("_no_links")
+    path = tmp_path / (file_name or "TPI_42.fits")
+
+    def step(received: Received) -> Iterator[bytes]:
+        path.write_bytes(content)
+        yield from whole()  # type: ignore[misc]
+
+    server = wire(answerer=step)
+    client = harness.client(server.url, token=TOKEN)
+    save = client.scans["TPI"][42].file.save
+    if content == FILE:
+        assert harness.run(save(tmp_path, file_name=file_name)) == path
+    else:
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            harness.run(save(tmp_path, file_name=file_name))
+    assert path.read_bytes() == content
+    assert names(tmp_path) == [path.name]
+
+
+def test_a_state_is_not_written_through_a_link(
+    begun: Callable[..., Partial], tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / ".x.state").symlink_to(victim)
+    begun().close(keep=True)
+    assert victim.read_bytes() == b"precious"
+    assert json.loads((tmp_path / ".x.state").read_text())["etag"] == ETAG
+
+
+def test_a_folder_whose_names_are_hidden(
+    harness: Harness,
+    wire: Callable[..., Wire],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError
+
+    (tmp_path / "TPI_42.fits").write_bytes(OTHER)
+    monkeypatch.setattr(os, "listdir", refuse)
+    client = harness.client(wire(whole()).url, token=TOKEN)
+    with pytest.raises(FileExistsError):
+        harness.run(client.scans["TPI"][42].file.save(tmp_path))
+    monkeypatch.undo()
+    assert names(tmp_path) == ["TPI_42.fits"]

@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import grad300_sdk
-from grad300_sdk.engine.node import Endpoint, ItemsEndpoint
+from grad300_sdk.engine.endpoints import Endpoint
 
 project = "grad300_sdk"
 author = copyright = "The grad300_sdk developers"  # noqa: A001 - Sphinx wants this name
@@ -59,7 +59,7 @@ class ClientTree(SphinxDirective):
 def show_call(owner: Any, name: str, *default: Any) -> Any:
     """Get an attribute; in place of a call, a function that looks as the call does to its user."""
     thing = getattr(owner, name, *default)
-    if not isinstance(thing, Endpoint | ItemsEndpoint):
+    if not isinstance(thing, Endpoint):
         return thing
 
     def call() -> None: ...

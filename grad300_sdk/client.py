@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from grad300_sdk import __version__
-from grad300_sdk.engine import Awaiting, AwaitingClient, Blocking, BlockingClient, M, Root
-from grad300_sdk.engine.branches import branch
+from grad300_sdk.engine import Awaiting, AwaitingClient, Blocking, BlockingClient, M, Root, child
 from grad300_sdk.engine.client import check_base_url
 from grad300_sdk.engine.sources import Sources
 from grad300_sdk.engine.template import check_path
@@ -83,20 +82,9 @@ class Archive(Root[M]):
         if self._logs_in_at_once:
             self.driver.run(self.session.credentials.authorize())
 
-    @branch
-    def login(self) -> Login[M]:
-        """Logging in."""
-        return Login(self)
-
-    @branch
-    def scans(self) -> Scans[M]:
-        """The scans."""
-        return Scans(self)
-
-    @branch
-    def openapi(self) -> OpenAPI[M]:
-        """The server's own description of itself."""
-        return OpenAPI(self)
+    login = child(Login[M])
+    scans = child(Scans[M])
+    openapi = child(OpenAPI[M])
 
 
 class Client(Archive[Blocking], BlockingClient):

@@ -6,6 +6,7 @@ What a command gives goes to standard output, all else to standard error, a line
 from __future__ import annotations
 
 import getpass
+import json
 import logging
 import os
 import re
@@ -32,10 +33,6 @@ __all__ = ["run"]
 FAILED, WRONG_USAGE = 1, 2
 PIPE_CLOSED = 141  # what a shell says of a program whose reader has gone
 
-# What a terminal obeys or does not show: control characters, marks of direction, surrogates.
-_INVISIBLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]"
-)
 # The options of all commands.
 _FOR_ALL = ("--base-url", "--token-file", "--user", "--password-stdin", "--verbose")
 # What the SDK calls a parameter, where it is called something else here.
@@ -50,6 +47,7 @@ _OPTIONS = {
 # The columns that a terminal has room for first.
 _FIRST = ("id", "scan_type", "file_name", "source", "size", "date")
 _GAP = "  "
+_LONGEST = 60  # characters of a cell on a terminal: more than any file name of the telescope's has
 
 app = Typer(
     help="The archive of the GRAD300 radio telescope.",
@@ -345,7 +343,7 @@ def download(
         raise ValueError("say which scans: either by their ids, or by filters like --source")
     with context.obj.client() as client:
         found = client.scans if scan_type is None else client.scans[scan_type]
-        rows = [found[scan_id] for scan_id in ids] if ids else found.records(**asked)
+        rows = [found[each] for each in dict.fromkeys(ids)] if ids else found.records(**asked)
         done = client.scans.download(rows, directory, overwrite=overwrite, progress=progress)
     return _report(done)
 
@@ -397,11 +395,20 @@ def _as_json(value: object, *, is_indented: bool) -> str:
 
     data = msgspec.json.encode(value)
     text = (msgspec.json.format(data, indent=2) if is_indented else data).decode()
-    return _INVISIBLE.sub(lambda m: m[0] if m[0] == "\n" else f"\\u{ord(m[0]):04x}", text) + "\n"
+    return "\n".join(map(_escaped, text.split("\n"))) + "\n"
+
+
+def _escaped(line: str) -> str:
+    """Write what can't be printed as JSON does, where most lines have nothing of the kind."""
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def _as_text(table: Any, form: _Format, *, is_shown: bool) -> str:
     """Write a table; one that is shown on a terminal fits into it, and can't do it any harm."""
+    from grad300_sdk.engine.errors import harmless
+
     if form is _Format.TABLE:
         return _lay_out(table, shutil.get_terminal_size().columns if is_shown else None)
     if form is _Format.CSV:
@@ -414,7 +421,7 @@ def _as_text(table: Any, form: _Format, *, is_shown: bool) -> str:
         with BytesIO() as data:
             table.write(data, format="votable")
             text = data.getvalue().decode()
-    return "\n".join(map(_harmless, text.split("\n"))) if is_shown else text
+    return "\n".join(map(harmless, text.split("\n"))) if is_shown else text
 
 
 def _as_csv(table: Any) -> str:
@@ -443,20 +450,28 @@ def _lay_out(table: Any, width: int | None) -> str:
     """Write a table for reading: all columns, or those that a terminal of some width can hold."""
     from rich.cells import cell_len, set_cell_size
 
+    from grad300_sdk.engine.errors import harmless
+
+    longest = sys.maxsize if width is None else _LONGEST
     columns: dict[str, list[str]] = {}
     for name in table.colnames:
         unit = getattr(table[name], "unit", None)
         head = f"{name} [{unit}]" if unit else name
-        columns[name] = [_harmless(text) or "--" for text in (head, *_texts(table[name]))]
+        texts = [harmless(text) or "--" for text in (head, *_texts(table[name]))]
+        columns[name] = [t if len(t) <= longest else f"{t[:longest]}…" for t in texts]
     sizes = {name: max(map(cell_len, texts)) for name, texts in columns.items()}
     names = table.colnames if width is None else _fitting(sizes, width)
     padded = [[set_cell_size(text, sizes[name]) for text in columns[name]] for name in names]
     lines = [_GAP.join(row).rstrip() for row in zip(*padded, strict=True)]
     if width is not None:
-        lines[0] = lines[0] if "NO_COLOR" in os.environ else style(lines[0], bold=True)
+        lines[0] = style(lines[0], bold=True) if _may_be_bold() else lines[0]
         if len(names) < len(sizes):
             _say(f"{len(names)} of {len(sizes)} columns fit here; --format csv has them all")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _may_be_bold() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _fitting(sizes: dict[str, int], width: int) -> list[str]:
@@ -481,6 +496,8 @@ def _save(path: Path, data: bytes) -> None:
     try:
         hidden.write_bytes(data)
         hidden.replace(path)
+    except OSError as error:  # which names the hidden file
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         hidden.unlink(missing_ok=True)
 
@@ -506,13 +523,10 @@ def _say(text: str) -> None:
     sys.stderr.write(f"grad300: {_one_line(text)}\n")
 
 
-def _harmless(text: str) -> str:
-    """Write what a terminal would obey as Python does in its source."""
-    return _INVISIBLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-
-
 def _one_line(text: str) -> str:
-    return _harmless(" ".join(text.split()))
+    from grad300_sdk.engine.errors import harmless
+
+    return harmless(" ".join(text.split()))
 
 
 def _describe(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -28,6 +29,12 @@ VARIABLES = (
     "XDG_CONFIG_HOME",
     "XDG_RUNTIME_DIR",
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hear_interrupts() -> None:
+    """Take Ctrl-C, and have children take it: a shell's background jobs begin without."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

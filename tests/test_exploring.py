@@ -202,8 +202,7 @@ def test_what_is_far_from_any_name_gets_no_hint(unused: Any) -> None:
 def test_a_branch_stays_what_it_is(unused: Any) -> None:
     with pytest.raises(AttributeError, match=r"'scans' of <.*> can't be set"):
         unused.scans = None
-    assert Client.scans.__doc__ == "The scans."
-    assert Client.login.fget(unused) == unused.login
+    assert Client.scans.__doc__ == "The scans of all types."
     assert type(unused.login).curl is not None
 
 
@@ -249,7 +248,13 @@ shown, _ = shell.display_formatter.format(client)
 answer["shown"] = shown
 print(json.dumps(answer))
 """
-COMPLETED = ["client.", 'client.scans["TPI"].', 'client.scans["TPI"][42].file.', 'client.scans["']
+COMPLETED = [
+    "client.",
+    'client.scans["TPI"].',
+    'client.scans["TPI"].get.',
+    'client.scans["TPI"][42].file.',
+    'client.scans["',
+]
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +280,7 @@ def test_ipython_completes_names(ipython: dict[str, Any]) -> None:
         assert set(ipython[f"client. {jedi}"]) == set(dir(client))
     collection = client.scans["TPI"]
     assert set(ipython['client.scans["TPI"]. True']) == set(dir(collection))
+    assert set(ipython['client.scans["TPI"].get. True']) == set(dir(collection.get))
     assert set(ipython['client.scans["TPI"][42].file. True']) == set(dir(collection[42].file))
 
 

@@ -78,7 +78,10 @@ class SupereventFields(TypedDict, total=False):
 
 def listed(names: Names) -> list[str]:
     """Give a list of one name, of several, or of none."""
-    return [names] if isinstance(names, str) else list(names or ())
+    several = [names] if isinstance(names, str) else list(names or ())
+    if not all(isinstance(name, str) for name in several):
+        raise TypeError(f"{names!r} is neither a name nor names")
+    return several
 
 
 def form(**fields: Any) -> JSON:
@@ -104,7 +107,9 @@ def superevent(
     *, preferred_event: str | None = None, events: Names = None, labels: Names = None, **times: Any
 ) -> JSON:
     """Give what is sent of a superevent; its category follows from its preferred event."""
-    category = preferred_event and code("preferred_event", preferred_event[0], CATEGORIES)
+    category = None
+    if preferred_event is not None:
+        category = code("the letter of preferred_event", str(preferred_event)[:1], CATEGORIES)
     lists = given(events=listed(events) or None, labels=listed(labels) or None)
     return given(preferred_event=preferred_event, category=category, **times, **lists)
 
@@ -298,7 +303,7 @@ class Events(Candidates[M], template="{+parent}/events/"):
     _key = "events"
 
     def __getitem__(self, event_id: str) -> Event[M]:
-        if "S" in event_id:  # a type checker goes by the collection
+        if "S" in str(event_id):  # a type checker goes by the collection
             return cast("Event[M]", Superevents(self.client)[event_id])
         return Event(self, event_id=event_id)
 
@@ -444,7 +449,7 @@ class Superevents(Candidates[M], template="{+parent}/superevents/"):
     _key = "superevents"
 
     def __getitem__(self, superevent_id: str) -> Superevent[M]:
-        if "S" not in superevent_id:
+        if "S" not in str(superevent_id):
             return cast("Superevent[M]", Events(self.client)[superevent_id])
         return Superevent(self, superevent_id=superevent_id)
 

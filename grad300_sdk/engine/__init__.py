@@ -5,19 +5,13 @@ way: a class of nodes for each piece of its URLs, a method for each request. No 
 any API.
 """
 
+from grad300_sdk.engine.branches import child
+from grad300_sdk.engine.calls import Call
 from grad300_sdk.engine.client import AwaitingClient, BlockingClient, ClientOptions, Root
 from grad300_sdk.engine.credentials import Anonymous, Basic, Credentials, Login, Token, TokenFile
+from grad300_sdk.engine.endpoints import endpoint, iterator
 from grad300_sdk.engine.flow import Exclusive, Flow, Items, ItemsFlow, Send, Together
-from grad300_sdk.engine.node import (
-    Awaiting,
-    Blocking,
-    Call,
-    M,
-    Node,
-    child,
-    endpoint,
-    iterator,
-)
+from grad300_sdk.engine.node import Awaiting, Blocking, M, Node
 from grad300_sdk.engine.resource import Resource
 from grad300_sdk.engine.sender import Sender, given
 from grad300_sdk.engine.sources import Sources

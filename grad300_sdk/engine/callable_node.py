@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
-from grad300_sdk.engine.node import Awaiting, Blocking, Endpoint, M, Node, _call_of
+from grad300_sdk.engine.calls import call_of
+from grad300_sdk.engine.endpoints import Endpoint
+from grad300_sdk.engine.node import Awaiting, Blocking, M, Node
 
 if TYPE_CHECKING:
     import httpx
@@ -36,7 +38,7 @@ class CallableNode(Node[M]):
 
     def __init__(self, parent: Node[M] | None, /, **variables: object) -> None:
         super().__init__(parent, **variables)
-        call = _call_of(self, "__call__")
+        call = call_of(self, "__call__")
         # `inspect` would not look for it in a descriptor, and `help` shows the class's.
         self.__signature__ = call.__signature__
         self.__doc__ = call.__doc__
@@ -59,7 +61,7 @@ class _Part(Generic[P, T]):
         self._name = name
 
     def __get__(self, node: Node[Any], owner: type, /) -> Callable[P, T]:
-        part = self if node is None else getattr(_call_of(node, "__call__"), self._name)
+        part = self if node is None else getattr(call_of(node, "__call__"), self._name)
         return cast("Callable[P, T]", part)
 
 
@@ -77,7 +79,7 @@ class _Response(_Part[P, Any]):
 
 
 def parts(
-    call: Endpoint[P, Any],
+    call: Endpoint[P, Any, Any, Any],
 ) -> tuple[_Part[P, httpx.Request], _Response[P], _Part[P, str]]:
     """Give the `request`, `response` and `curl` of a node that can be called.
 

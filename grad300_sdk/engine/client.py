@@ -19,8 +19,9 @@ import httpx
 from grad300_sdk.engine.connections import Wiring
 from grad300_sdk.engine.credentials import Anonymous, Credentials, Elsewhere, Token
 from grad300_sdk.engine.drivers import AwaitingDriver, BlockingDriver
+from grad300_sdk.engine.endpoints import endpoint
 from grad300_sdk.engine.flow import Flow, Send
-from grad300_sdk.engine.node import Awaiting, Blocking, M, Node, endpoint
+from grad300_sdk.engine.node import Awaiting, Blocking, M, Node
 from grad300_sdk.engine.resource import Resource
 from grad300_sdk.engine.sender import Sender
 from grad300_sdk.engine.session import Session, check_headers, has_address, is_unauthorized

@@ -114,7 +114,7 @@ class Comparison:
                         text_html(row.method),
                         code_html(_cut(row.path)),
                         "<br>".join(code_html(_cut(call)) for call in row.calls),
-                        text_html(row.note),
+                        text_html(_cut(row.note)),
                     ]
                     for row in part
                 ),
@@ -226,20 +226,22 @@ def _key(method: str, template: str) -> tuple[str, str]:
 
 def _call(method: str, path: str) -> str:
     """Write the call that sends this without a tree; nothing where no call can."""
-    names: list[str] = []
+    names: dict[str, str] = {}  # and a value, to see whether a path comes of it
 
     def variable(match: re.Match[str]) -> str:
         name = re.sub(r"\W", "_", match[1], flags=re.ASCII)
-        while not name.isidentifier() or iskeyword(name) or name in names:
-            name = f"{name}_" if name[:1].isalpha() else f"_{name}"
-        names.append(name)
+        name = name if name.isidentifier() else f"_{name}"
+        name = f"{name}_" if iskeyword(name) else name
+        while name in names:
+            name = f"{name}_{len(names)}"
+        names[name] = "value"
         return f"{{{name}}}"
 
     template = re.sub(r"\{([^{}]*)\}", variable, path)
     if re.search("[{}]", re.sub(r"\{\w+\}", "", template)):
         return ""
     try:
-        check_path(compiled(template).expand(dict.fromkeys(names, "value")))
+        check_path(compiled(template).expand(names))
     except ValueError:
         return ""
     variables = "".join(f", {name}=..." for name in names)

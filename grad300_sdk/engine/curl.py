@@ -48,7 +48,8 @@ def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
             yield _secret(name)
     for name, value in own.items():
         is_secret = name.title() in SECRET_HEADERS
-        yield _secret(name) if is_secret else quote(f"{name}: {value}")
+        plain = f"{name}: {value}" if value else f"{name};"  # curl leaves out what ends in ":"
+        yield _secret(name) if is_secret else quote(plain)
     if "content-type" not in {name.lower() for name in own}:
         if send.json is not None:
             yield "'Content-Type: application/json'"
@@ -57,9 +58,10 @@ def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
 
 
 def _secret(name: str) -> str:
-    """Write a header with a shell variable for its value; its name may hold a backtick."""
-    plain = f'"{name}: ${_variable(name)}"'
-    return plain if "`" not in name else f'{quote(f"{name}: ")}"${_variable(name)}"'
+    """Write a header with a shell variable for its value; its name may hold what shells obey."""
+    value = f"${_variable(name)}"
+    is_plain = not {*name} & {*"$`!"}
+    return f'"{name}: {value}"' if is_plain else f'{quote(f"{name}: ")}"{value}"'
 
 
 def _body(send: Send, request: httpx.Request) -> Iterator[str]:

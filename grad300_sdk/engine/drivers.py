@@ -20,7 +20,7 @@ from grad300_sdk.engine.connections import (
     BlockingConnections,
     renewed_after_fork,
 )
-from grad300_sdk.engine.errors import DecodeError, Error
+from grad300_sdk.engine.errors import Error
 from grad300_sdk.engine.flow import (
     Chunks,
     Course,
@@ -112,7 +112,7 @@ class BlockingDriver(_Driver):
                 course.fail(error)
             else:
                 course.answer(answer)
-        except DecodeError as error:
+        except Error as error:
             self.session.hide_secrets(error)
             raise
 
@@ -163,6 +163,7 @@ class BlockingDriver(_Driver):
                         answer.read()
                     bare(answer, course.effect)
             except Error as error:
+                self.session.hide_secrets(error)
                 if begun:
                     raise
                 course.fail(error)
@@ -210,7 +211,7 @@ class AwaitingDriver(_Driver):
                 course.fail(error)
             else:
                 course.answer(answer)
-        except DecodeError as error:
+        except Error as error:
             self.session.hide_secrets(error)
             raise
 
@@ -261,6 +262,7 @@ class AwaitingDriver(_Driver):
                         await answer.aread()
                     bare(answer, course.effect)
             except Error as error:
+                self.session.hide_secrets(error)
                 if begun:
                     raise
                 course.fail(error)

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from grad300_sdk.engine.calls import Call
 from grad300_sdk.engine.client import Root
 from grad300_sdk.engine.errors import harmless
-from grad300_sdk.engine.node import Call, Node
+from grad300_sdk.engine.node import Node
 from grad300_sdk.engine.tree import Branch, Tree, argument_names, members, python_path
 
 __all__ = [

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from grad300_sdk.engine.body import decode_json
+from grad300_sdk.engine.endpoints import endpoint
 from grad300_sdk.engine.errors import DecodeError
 from grad300_sdk.engine.flow import Flow
-from grad300_sdk.engine.node import M, Node, endpoint
+from grad300_sdk.engine.node import M, Node
 from grad300_sdk.engine.sender import Sender
 from grad300_sdk.engine.template import compiled
 

@@ -83,7 +83,8 @@ class Sender:
         kind : type
             What the JSON must be, as msgspec understands types: ``list[Any]``, for one.
         key : str, optional
-            Where in an object it stands; the rest of the object is left out.
+            Where in an object it stands; the rest of the object is left out. ``data.items`` is
+            ``items`` within ``data``.
         **options
             The parts of the request, as `Send` has them.
 
@@ -97,11 +98,8 @@ class Sender:
         DecodeError
             If the answer is not JSON of that kind.
         """
-        kind_: Any = kind
-        wanted = kind_ if key is None else _envelope(kind_, key)
         response = yield Send(**{**self._defaults, **options, "expects_json": True})
-        result = decode_json(response, wanted, secret=bool(options.get("secrets")))
-        return cast("T", result if key is None else result.content)
+        return _content(response, kind, key, secret=bool(options.get("secrets")))
 
     def pages(
         self, kind: type[T], *, key: str, link: str, **options: Unpack[SendOptions]
@@ -113,7 +111,7 @@ class Sender:
         kind : type
             What each item must be, as msgspec understands types.
         key : str
-            Where in a page the items stand.
+            Where in a page the items stand, as for `json`.
         link : str
             Where in a page the link stands: ``links.next`` is ``next`` within ``links``. The
             page where it is missing, null or empty is the last one.
@@ -131,17 +129,14 @@ class Sender:
             If a page is not such JSON, or a link leads to another server, or to a page that
             was there already.
         """
-        first, *rest = link.split(".")
-        wanted = _envelope(list[kind], key, first)  # type: ignore[valid-type]
         send = Send(**{**self._defaults, **options, "expects_json": True})
         seen: set[str] = set()
         while True:
             response: httpx.Response = yield send
             seen |= {send.path, str(response.url)}
-            page: Any = decode_json(response, wanted)
-            yield Items(page.content)
-            place = page.link
-            for name in rest:
+            yield Items(_content(response, list[kind], key))  # type: ignore[valid-type]
+            place = decode_json(response)
+            for name in link.split("."):
                 place = place.get(name) if isinstance(place, dict) else None
             if not place:
                 return
@@ -150,13 +145,24 @@ class Sender:
                 raise decode_error(response, f"a link to a page that was there: {send.path!r}")
 
 
+def _content(
+    response: httpx.Response, kind: type[T], key: str | None, *, secret: bool = False
+) -> T:
+    """Give the JSON of an answer, or what stands in it at a key."""
+    names = () if key is None else tuple(key.split("."))
+    wanted: Any = kind
+    result: Any = decode_json(response, _envelope(wanted, names), secret=secret)
+    for _ in names:
+        result = result.content
+    return cast("T", result)
+
+
 @cache
-def _envelope(kind: Any, key: str, link: str = "") -> Any:
-    """Make the type of a JSON object of which the value at a key is wanted, and maybe a link."""
-    fields: list[Any] = [("content", kind)]
-    if link:
-        fields.append(("link", Any, None))
-    return msgspec.defstruct("Envelope", fields, rename={"content": key, "link": link})
+def _envelope(kind: Any, names: tuple[str, ...]) -> Any:
+    """Make the type of JSON objects in one another, of which the value in the last is wanted."""
+    for name in reversed(names):
+        kind = msgspec.defstruct("Envelope", [("content", kind)], rename={"content": name})
+    return kind
 
 
 def given(**values: Any) -> dict[str, Any]:

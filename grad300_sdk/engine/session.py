@@ -17,6 +17,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
+from msgspec import to_builtins
 
 from grad300_sdk.engine.body import decode_error, decode_json, text
 from grad300_sdk.engine.credentials import Anonymous, Credentials
@@ -172,13 +173,18 @@ class Session:
             _log.debug("%s %s is sent again in %.1f s: %s", *again)
         return decision.wait
 
-    def hide_secrets(self, error: DecodeError) -> None:
+    def hide_secrets(self, error: Exception) -> None:
         """Cut the credentials out of an error, and what led to it: a server may repeat them."""
         secrets = [secret for secret in self.credentials.hidden if secret]
         one: BaseException | None = error
-        while isinstance(one, DecodeError):
-            one.args = tuple(_cut_out(secrets, str(argument)) for argument in one.args)
-            if one.response is not None:
+        while one is not None:
+            one.args = tuple(
+                _cut_out(secrets, str(argument))
+                if isinstance(argument, str | Exception)  # httpcore's hold those of h11's
+                else argument
+                for argument in one.args
+            )
+            if isinstance(one, DecodeError) and one.response is not None:
                 one.response = _without(one.response, secrets)
             one = one.__cause__
 
@@ -236,6 +242,8 @@ class Session:
             "Accept": "application/json" if send.expects_json else "*/*",
             "Accept-Encoding": "gzip, deflate" if send.expects_json else "identity",
         }
+        if send.json is not None:
+            headers["Content-Type"] = "application/json"
         for more in (self.headers if self.is_own(url) else None, check_headers(send.headers)):
             if more:
                 headers = {**httpx.Headers(headers), **more}
@@ -244,10 +252,9 @@ class Session:
             send.method,
             url,
             headers=headers,
-            json=send.json,
             data=dict(send.data) if send.data is not None else None,
             files=None if send.files is None else prepared(send.files),
-            content=send.content,
+            content=send.content if send.json is None else _json(send.json),
             extensions={"timeout": httpx.Timeout(wait).as_dict()},
         )
 
@@ -265,6 +272,14 @@ def _check_body(send: Send) -> None:
         raise TypeError(f"content must be bytes or str, not {type(send.content).__name__}")
     if send.files is not None:
         prepared(send.files)
+
+
+def _json(value: object) -> bytes:
+    """Encode JSON; dates and enums are written as they are read from an answer."""
+    text = json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=to_builtins
+    )
+    return text.encode()
 
 
 def shown(exchange: Exchange) -> httpx.Request:

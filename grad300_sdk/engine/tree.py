@@ -11,12 +11,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from grad300_sdk.engine.branches import branch
 from grad300_sdk.engine.client import Root
+from grad300_sdk.engine.endpoints import Endpoint
 from grad300_sdk.engine.errors import harmless
-from grad300_sdk.engine.node import Node, _Endpoint
+from grad300_sdk.engine.node import Node
 from grad300_sdk.engine.resource import Resource
 
 __all__ = ["Branch", "Member", "Tree", "TreeLine", "argument_names", "members", "python_path"]
 
+_WIDEST = 100
 _STARS: dict[Any, str] = {
     inspect.Parameter.VAR_POSITIONAL: "*",
     inspect.Parameter.VAR_KEYWORD: "**",
@@ -81,7 +83,8 @@ class Tree:
             [harmless(part) for part in (line.call, line.method, line.template, line.summary)]
             for line in self._lines
         ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        # A call with many arguments is longer than its column, and does not widen it for all.
+        widths = [min(max(map(len, column)), _WIDEST) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
@@ -101,7 +104,7 @@ class Member:
 
     written: str
     arguments: str
-    endpoint: _Endpoint[Any, Any] | None = None
+    endpoint: Any = None  # an `Endpoint`, which type checkers would take for a descriptor
     node_class: type[Node[Any]] | None = None
 
 
@@ -112,7 +115,7 @@ def members(cls: type[Node[Any]]) -> Iterator[Member]:
         if base not in Root.__mro__:  # what any client has mirrors no URL
             seen.update(vars(base))
     for name, value in seen.items():
-        if isinstance(value, _Endpoint):
+        if isinstance(value, Endpoint):
             written = "" if name == "__call__" else f".{name}"
             arguments = ", ".join(argument_names(value.signature(bound=True)))
             yield Member(written, f"({arguments})", endpoint=value)
@@ -120,7 +123,8 @@ def members(cls: type[Node[Any]]) -> Iterator[Member]:
             key = list(inspect.signature(value).parameters)[1]
             yield from _nodes("", f"[{key}]", value)
         elif isinstance(value, branch | property):
-            yield from _nodes(f".{name}", "", value.fget)
+            make = value._make if isinstance(value, branch) else value.fget
+            yield from _nodes(f".{name}", "", make)
         elif inspect.isfunction(value) and not name.startswith("_"):
             _, *names = argument_names(inspect.signature(value))
             yield from _nodes(f".{name}", f"({', '.join(names)})", value)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, cast
 
-from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
+from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, child, endpoint, iterator
 from grad300_sdk.engine.client import check_whole
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
@@ -37,10 +37,7 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         """The type of the scan."""
         return cast("ScanCollection[M]", self.parent).scan_type
 
-    @property
-    def file(self) -> ScanFile[M]:
-        """The FITS file of the scan."""
-        return ScanFile(self)
+    file = child(ScanFile[M])
 
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[Row]:
@@ -95,7 +92,188 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         return make_record((yield from self.get.flow()), self.scan_type)
 
 
-class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
+class Listing(Node[M]):
+    """Scans that can be listed: of one type, or of all; what can be asked for is the same."""
+
+    @property
+    def _type(self) -> ScanType | None:
+        return None
+
+    def _search(
+        self,
+        send: Sender,
+        *,
+        source: str | None = None,
+        scan_name: str | None = None,
+        date_from: DateLike | None = None,
+        date_to: DateLike | None = None,
+        page_size: int | None = None,
+        max_results: int | None = None,
+    ) -> ItemsFlow[Row]:
+        """Iterate over the scans that match, whatever number of pages that takes.
+
+        Sends ``GET /scans/{scan_type}/``, once a page. Pages are asked for as they are needed,
+        and the further the iteration goes, the more of them ahead: at most as many as the client
+        has connections.
+
+        Parameters
+        ----------
+        source : str, optional
+            What the name of the source has in it; upper and lower case are alike.
+        scan_name : str, optional
+            What the name of the file has in it; upper and lower case are alike.
+        date_from, date_to : datetime, date, str or Time, optional
+            The earliest and the latest date, both included. A datetime without an offset is UTC;
+            a day without a time, as `date_to`, means its end.
+        page_size : int, optional
+            How many scans to ask for at once; `conf.default_page_size` if not given.
+        max_results : int, optional
+            The most scans to give.
+
+        Yields
+        ------
+        dict
+            A scan, as the server sends it; each once, in the server's order. Those of
+            ``client.scans.search`` have their ``scan_type`` besides, and come one type after the
+            other.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong, at the call, before anything is sent.
+
+        Warns
+        -----
+        Grad300Warning
+            If the server repeats its rows whatever the offset, so that some may be missing.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     names = [scan["object"] for scan in client.scans["TPI"].search(source="SUN")]
+        ...     set(names)
+        {'sun'}
+        """
+        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
+        for walk in self._walks(search):
+            yield from walk.flow(self.client.session)
+
+    def _records(
+        self,
+        send: Sender,
+        *,
+        source: str | None = None,
+        scan_name: str | None = None,
+        date_from: DateLike | None = None,
+        date_to: DateLike | None = None,
+        page_size: int | None = None,
+        max_results: int | None = None,
+    ) -> Flow[list[ScanRecord]]:
+        """List the scans that match, as records.
+
+        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+
+        Parameters
+        ----------
+        source, scan_name, date_from, date_to, page_size, max_results
+            As for `search`.
+
+        Returns
+        -------
+        list of ScanRecord
+            The scans, in the server's order, each once.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong, before anything is sent.
+
+        Warns
+        -----
+        Grad300Warning
+            If rows are left out since they have no id or no file name or a wrong type, or if the
+            server repeats its rows whatever the offset.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     records = client.scans["TPI"].records(source="casa", max_results=2)
+        ...     [record.source for record in records]
+        ['casa', 'casa']
+        """
+        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
+        rows, _ = yield from self._all(search)
+        return make_records(rows, self._type)
+
+    def _table(
+        self,
+        send: Sender,
+        *,
+        source: str | None = None,
+        scan_name: str | None = None,
+        date_from: DateLike | None = None,
+        date_to: DateLike | None = None,
+        page_size: int | None = None,
+        max_results: int | None = None,
+    ) -> Flow[ScanTable]:
+        """List the scans that match, as a table.
+
+        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+
+        Parameters
+        ----------
+        source, scan_name, date_from, date_to, page_size, max_results
+            As for `search`.
+
+        Returns
+        -------
+        astropy.table.Table
+            One row a scan, in the server's order, each once: right ascension in `conf.ra_unit`,
+            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, what is
+            missing masked. Its ``meta`` says what was asked, and ``meta["truncated"]`` whether
+            the server repeated itself, so that rows may be missing.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong, before anything is sent.
+
+        Warns
+        -----
+        Grad300Warning
+            If rows are left out since they have no id or no file name or a wrong type, or if the
+            server repeats its rows whatever the offset.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     table = client.scans["TPI"].table(source="casa", max_results=2)
+        ...     print(table["dec"].unit, table["date"].scale, len(table))
+        deg utc 2
+        """
+        from grad300_sdk.tables import make_table
+
+        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
+        rows, truncated = yield from self._all(search)
+        return make_table(rows, self._type, describe_listing(self, search.asked, truncated))
+
+    def _walks(self, search: Search) -> Iterator[Walk]:
+        """Give the walks through the listings, each made when the one before it has ended."""
+        raise NotImplementedError
+
+    def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
+        session, ahead = self.client.session, self.client.max_connections
+        # Listings are fetched at once, but where a limit may leave nothing for the later ones.
+        walks = self._walks(search)
+        parts = [list(walks)] if search.max_results is None else ([walk] for walk in walks)
+        rows, truncated = [], False
+        for part in parts:
+            rows += yield from gather(part, session, ahead)
+            truncated |= any(walk.truncated for walk in part)
+        return rows, truncated
+
+
+class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
     """The scans of one type."""
 
     scan_type: ScanType
@@ -156,179 +334,21 @@ class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
         }
         return (yield from send.json(list[Any], params=params))
 
-    @iterator("GET")
-    def search(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> ItemsFlow[Row]:
-        """Iterate over the scans that match, whatever number of pages that takes.
-
-        Sends ``GET /scans/{scan_type}/``, once a page. Pages are asked for as they are needed,
-        and the further the iteration goes, the more of them ahead: at most as many as the client
-        has connections.
-
-        Parameters
-        ----------
-        source : str, optional
-            What the name of the source has in it; upper and lower case are alike.
-        scan_name : str, optional
-            What the name of the file has in it; upper and lower case are alike.
-        date_from, date_to : datetime, date, str or Time, optional
-            The earliest and the latest date, both included. A datetime without an offset is UTC;
-            a day without a time, as `date_to`, means its end.
-        page_size : int, optional
-            How many scans to ask for at once; `conf.default_page_size` if not given.
-        max_results : int, optional
-            The most scans to give.
-
-        Yields
-        ------
-        dict
-            A scan, as the server sends it; each once, in the server's order.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is wrong, at the call, before anything is sent.
-
-        Warns
-        -----
-        Grad300Warning
-            If the server repeats its rows whatever the offset, so that some may be missing.
-
-        Examples
-        --------
-        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
-        ...     names = [scan["object"] for scan in client.scans["TPI"].search(source="SUN")]
-        ...     set(names)
-        {'sun'}
-        """
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        yield from self._walk(search).flow(self.client.session)
-
-    @endpoint("GET")
-    def records(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> Flow[list[ScanRecord]]:
-        """List the scans that match, as records.
-
-        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
-
-        Parameters
-        ----------
-        source, scan_name, date_from, date_to, page_size, max_results
-            As for `search`.
-
-        Returns
-        -------
-        list of ScanRecord
-            The scans, in the server's order, each once.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is wrong, before anything is sent.
-
-        Warns
-        -----
-        Grad300Warning
-            If rows are left out since they have no id or no file name or a wrong type, or if the
-            server repeats its rows whatever the offset.
-
-        Examples
-        --------
-        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
-        ...     records = client.scans["TPI"].records(source="casa", max_results=2)
-        ...     [record.source for record in records]
-        ['casa', 'casa']
-        """
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        rows, _ = yield from self._all(search)
-        return make_records(rows, self.scan_type)
-
-    @endpoint("GET")
-    def table(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> Flow[ScanTable]:
-        """List the scans that match, as a table.
-
-        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
-
-        Parameters
-        ----------
-        source, scan_name, date_from, date_to, page_size, max_results
-            As for `search`.
-
-        Returns
-        -------
-        astropy.table.Table
-            One row a scan, in the server's order, each once: right ascension in `conf.ra_unit`,
-            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, what is
-            missing masked. Its ``meta`` says what was asked, and ``meta["truncated"]`` whether
-            the server repeated itself, so that rows may be missing.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is wrong, before anything is sent.
-
-        Warns
-        -----
-        Grad300Warning
-            If rows are left out since they have no id or no file name or a wrong type, or if the
-            server repeats its rows whatever the offset.
-
-        Examples
-        --------
-        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
-        ...     table = client.scans["TPI"].table(source="casa", max_results=2)
-        ...     print(table["dec"].unit, table["date"].scale, len(table))
-        deg utc 2
-        """
-        from grad300_sdk.tables import make_table
-
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        rows, truncated = yield from self._all(search)
-        return make_table(rows, self.scan_type, describe_listing(self, search.asked, truncated))
+    search = iterator("GET")(Listing._search)
+    records = endpoint("GET")(Listing._records)
+    table = endpoint("GET")(Listing._table)
 
     def __getitem__(self, scan_id: SupportsIndex) -> Scan[M]:
         if isinstance(scan_id, slice):
             raise TypeError("scans have ids, not positions; use search(max_results=...) for some")
         return Scan(self, scan_id=check_whole("scan_id", scan_id, 0))
 
-    def __iter__(self) -> NoReturn:
-        raise TypeError(f"{self} is on the server; use its search() to iterate over the scans")
+    @property
+    def _type(self) -> ScanType:
+        return self.scan_type
 
-    def __contains__(self, scan: object) -> NoReturn:
-        raise TypeError(f"{self} is on the server; use its search() to look for scans")
-
-    def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
-        walk = self._walk(search)
-        rows = yield from gather([walk], self.client.session, self.client.max_connections)
-        return rows, walk.truncated
+    def _walks(self, search: Search) -> Iterator[Walk]:
+        yield self._walk(search)
 
     def _walk(self, search: Search, found: int = 0, **label: str) -> Walk:
         """Make the walk through this listing, after so many scans found in others."""
@@ -347,157 +367,12 @@ class ScanCollection(Node[M], template="{+parent}/{scan_type}/"):
         return Walk(search, fetch, self.client.max_connections, label, found)
 
 
-class Scans(Node[M], template="{+parent}/scans"):
+class Scans(Listing[M], template="{+parent}/scans"):
     """The scans of all types."""
 
-    @iterator("GET", "/{scan_type}/", each=("scan_type",))
-    def search(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> ItemsFlow[Row]:
-        """Iterate over the scans of all four types that match, one type after the other.
-
-        Sends ``GET /scans/{scan_type}/``, once a page.
-
-        Parameters
-        ----------
-        source, scan_name, date_from, date_to, page_size
-            As for ``client.scans["TPI"].search``.
-        max_results : int, optional
-            The most scans to give, over all types.
-
-        Yields
-        ------
-        dict
-            A scan, as the server sends it, with its ``scan_type`` added.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is wrong, at the call, before anything is sent.
-
-        Warns
-        -----
-        Grad300Warning
-            If the server repeats its rows whatever the offset, so that some may be missing.
-
-        Examples
-        --------
-        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
-        ...     sorted({scan["scan_type"] for scan in client.scans.search()})
-        ['Images', 'OnOff', 'Spectrum', 'TPI']
-        """
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        for walk in self._walks(search):
-            yield from walk.flow(self.client.session)
-
-    @endpoint("GET", "/{scan_type}/", each=("scan_type",))
-    def records(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> Flow[list[ScanRecord]]:
-        """List the scans of all four types that match, as records.
-
-        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
-
-        Parameters
-        ----------
-        source, scan_name, date_from, date_to, page_size, max_results
-            As for `search`.
-
-        Returns
-        -------
-        list of ScanRecord
-            The scans, in the server's order, each once.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is wrong, before anything is sent.
-
-        Warns
-        -----
-        Grad300Warning
-            If rows are left out since they have no id or no file name or a wrong type, or if the
-            server repeats its rows whatever the offset.
-
-        Examples
-        --------
-        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
-        ...     records = client.scans.records(source="casa", max_results=2)
-        ...     [record.source for record in records]
-        ['casa', 'casa']
-        """
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        rows, _ = yield from self._all(search)
-        return make_records(rows, None)
-
-    @endpoint("GET", "/{scan_type}/", each=("scan_type",))
-    def table(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> Flow[ScanTable]:
-        """List the scans of all four types that match, as a table.
-
-        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
-
-        Parameters
-        ----------
-        source, scan_name, date_from, date_to, page_size, max_results
-            As for `search`.
-
-        Returns
-        -------
-        astropy.table.Table
-            One row a scan, in the server's order, each once: right ascension in `conf.ra_unit`,
-            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, what is
-            missing masked. Its ``meta`` says what was asked, and ``meta["truncated"]`` whether
-            the server repeated itself, so that rows may be missing.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If an argument is wrong, before anything is sent.
-
-        Warns
-        -----
-        Grad300Warning
-            If rows are left out since they have no id or no file name or a wrong type, or if the
-            server repeats its rows whatever the offset.
-
-        Examples
-        --------
-        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
-        ...     table = client.scans.table(source="casa", max_results=2)
-        ...     print(table["dec"].unit, table["date"].scale, len(table))
-        deg utc 2
-        """
-        from grad300_sdk.tables import make_table
-
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        rows, truncated = yield from self._all(search)
-        return make_table(rows, None, describe_listing(self, search.asked, truncated))
+    search = iterator("GET", "/{scan_type}/", each=("scan_type",))(Listing._search)
+    records = endpoint("GET", "/{scan_type}/", each=("scan_type",))(Listing._records)
+    table = endpoint("GET", "/{scan_type}/", each=("scan_type",))(Listing._table)
 
     @endpoint("GET", "/{scan_type}/{scan_id}/download", each=("scan_type", "scan_id"))
     def download(
@@ -583,6 +458,9 @@ class Scans(Node[M], template="{+parent}/scans"):
     def __iter__(self) -> Iterator[ScanType]:
         return iter(ScanType)
 
+    def __contains__(self, scan_type: object) -> bool:
+        return scan_type in list(ScanType)
+
     def _ipython_key_completions_(self) -> list[str]:
         return [scan_type.value for scan_type in self]
 
@@ -595,18 +473,6 @@ class Scans(Node[M], template="{+parent}/scans"):
             walk = self[scan_type]._walk(search, found, scan_type=scan_type.value)
             yield walk
             found = walk.found
-
-    def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
-        session, ahead = self.client.session, self.client.max_connections
-        if search.max_results is None:
-            walks = [self[kind]._walk(search, scan_type=kind.value) for kind in self]
-            rows = yield from gather(walks, session, ahead)
-            return rows, any(walk.truncated for walk in walks)
-        rows, truncated = [], False
-        for walk in self._walks(search):
-            rows += yield from gather([walk], session, ahead)
-            truncated |= walk.truncated
-        return rows, truncated
 
 
 def describe_listing(

@@ -63,6 +63,7 @@ ODD = 'it\'s a "test" & $HOME `id` \\ é %41 + = #\n@/etc/passwd'
         ("GET", "/it's/[1-3]/{a,b}/$HOME/é", {}),
         ("GET", "/books", {"json": {"q": 1}}),
         ("GET", "/books", {"headers": {"X-Mine": 'a "b" $c `d` \\e'}}),
+        ("GET", "/books", {"headers": {"X-Mine": ""}}),
         ("GET", "/books", {"headers": {"COOKIE": "mine"}}),
         ("HEAD", "/books", {}),
         ("POST", "/books", {}),
@@ -92,6 +93,20 @@ def test_a_pasted_command_sends_the_same(
     run(command, tmp_path, TOKEN="s3cret-t0k", X_KEY="s3cret-key", COOKIE="mine")
     ours, theirs = map(without_boundary, server.requests)
     assert theirs == ours
+
+
+@needs_curl
+@pytest.mark.parametrize("name", ["x-$home", "x-`id`", "x-!1", "x-'a"])
+def test_a_header_has_its_name_whatever_a_shell_makes_of_it(
+    server: Wire, tmp_path: Any, name: str
+) -> None:
+    with BlockingLibrary(server.url, headers={name: "s3cret"}) as client:
+        command = client.books.get.curl()
+    variable = "X_" + "".join(c if c.isalnum() else "_" for c in name[2:].upper())
+    # As at a prompt, where "!1" is a command of its history.
+    history = f"set -o history -H; history -s echo\n{command}"
+    run(history, tmp_path, **{variable: "s3cret", "home": "elsewhere"})
+    assert server.requests[0].headers[name] == "s3cret"
 
 
 @needs_curl

@@ -7,6 +7,8 @@ import json
 import pickle
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, TypedDict, Unpack
 
 import httpx
@@ -35,6 +37,12 @@ from grad300_sdk.engine.errors import DecodeError
 from grad300_sdk.engine.sender import SendOptions
 
 from .wire import Received, Wire, answer
+
+
+class Mark(Enum):
+    """What a reader thinks of a book."""
+
+    GOOD = "good"
 
 
 class Title(TypedDict):
@@ -200,6 +208,28 @@ def test_a_suffix_may_stand_for_many_requests(harness: Any, shelf: Any) -> None:
     assert harness.call(call) == "all"
 
 
+class Kind(Node[M], template="{+parent}/kinds"):
+    """Books by their kind."""
+
+    @endpoint("GET", "/{kind}")
+    def get(self, send: Sender, kind: str = "all") -> Flow[dict[str, Any]]:
+        """Get those of a kind."""
+        return (yield from send.json(dict[str, Any]))
+
+
+def test_a_default_stands_in_the_path() -> None:
+    call = Kind(BlockingShelf()).get
+    assert [call.request().url.path, call.request("new").url.path] == [
+        "/v1/kinds/all",
+        "/v1/kinds/new",
+    ]
+
+
+def test_a_method_has_to_be_named() -> None:
+    with pytest.raises(TypeError, match=r"as in @endpoint\('GET'\), not <function"):
+        endpoint(lambda node, send: None)  # type: ignore[arg-type, misc]
+
+
 # Nodes below a node
 
 
@@ -213,6 +243,26 @@ def test_a_child() -> None:
         shelf.tags = None  # type: ignore[assignment]
     with pytest.raises(TypeError, match="Tag needs name"):
         child(Tag)
+
+
+@pytest.mark.parametrize("name", ["client", "parent", "path", "template"])
+def test_what_each_node_has_is_no_name_for_something_below(name: str) -> None:
+    @endpoint("GET")
+    def get(self: Any, send: Sender) -> Flow[None]:
+        yield from send()
+
+    for below in (child(Tags[M]), get):
+        with pytest.raises(TypeError, match=f"Odd: no call and no node .* called '{name}'"):
+            type(Node)("Odd", (Node,), {name: below})
+
+
+def test_a_node_is_no_list(shelf: Any) -> None:
+    tags = shelf().tags
+    for look in (list, lambda node: "a" in node):
+        with pytest.raises(TypeError, match=r"<Tags /tags/> is on the server; use its search\(\)"):
+            look(tags)
+        with pytest.raises(TypeError, match="no list of anything"):
+            look(Tag(tags, name="a"))
 
 
 # Parameters that calls share
@@ -262,6 +312,46 @@ def test_an_envelope(
     harness: Any, shelf: Any, wire: Callable[..., Wire], content: bytes, tags: list[str]
 ) -> None:
     assert harness.call(shelf(wire(answer(content)).url).tags.get) == tags
+
+
+def test_an_envelope_in_an_envelope(harness: Any, shelf: Any, wire: Callable[..., Wire]) -> None:
+    class Deep(Node[M], template="{+parent}/deep"):
+        @endpoint("GET")
+        def get(self, send: Sender) -> Flow[list[int]]:
+            """Get them."""
+            return (yield from send.json(list[int], key="data.items"))
+
+        @iterator("GET")
+        def search(self, send: Sender) -> ItemsFlow[int]:
+            """Iterate over them."""
+            yield from send.pages(int, key="data.items", link="data.next")
+
+    content = b'{"data": {"items": [1, 2], "next": null}}'
+    deep = Deep(shelf(wire(*[answer(content)] * 2, answer(b'{"data": []}')).url))
+    assert harness.call(deep.get) == [1, 2]
+    assert harness.list(deep.search()) == [1, 2]
+    with pytest.raises(DecodeError, match=r"\$\.data"):
+        harness.call(deep.get)
+
+
+def test_json_is_written_as_it_is_read(
+    harness: Any, shelf: Any, wire: Callable[..., Wire]
+) -> None:
+    class Loan(TypedDict):
+        since: datetime
+        mark: Mark
+
+    class Loans(Node[M], template="{+parent}/loans"):
+        @endpoint("PUT")
+        def put(self, send: Sender, loan: Loan) -> Flow[Loan]:
+            """Replace it."""
+            return (yield from send.json(Loan, json=loan))
+
+    server = wire(answerer=lambda request: answer(request.body))
+    loan = Loan(since=datetime(2025, 2, 4, 9, 30, tzinfo=UTC), mark=Mark.GOOD)
+    assert harness.call(Loans(shelf(server.url)).put, loan) == loan
+    assert server.requests[0].body == b'{"since":"2025-02-04T09:30:00Z","mark":"good"}'
+    assert server.requests[0].headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 
 from grad300_sdk.engine import Flow, M, Node, Sender, endpoint, iterator
 from grad300_sdk.engine.credentials import Token
+from grad300_sdk.engine.endpoints import Endpoint
 from grad300_sdk.engine.flow import Chunks, ItemsFlow
-from grad300_sdk.engine.node import Endpoint, ItemsEndpoint
 
 from .library import BlockingLibrary, Book, Books, Library, Text
 
@@ -236,7 +236,9 @@ def test_arguments_are_checked_in_every_way(
 
 def test_endpoints_describe_themselves() -> None:
     assert isinstance(Book.get, Endpoint)
-    assert isinstance(Books.search, ItemsEndpoint)
+    assert isinstance(Books.search, Endpoint)
+    assert Books.search.gives_items
+    assert not Book.get.gives_items
     assert Book.get.name == "get"
     assert Book.get.__doc__ == "Get what is known of the book."
     assert list(Book.lend.__signature__.parameters) == ["self", "reader"]

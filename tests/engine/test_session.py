@@ -535,7 +535,7 @@ def test_paths_and_queries(library: Any, path: str, params: Any, url: str) -> No
         ({"headers": {"": "a"}}, ValueError, "headers"),
         ({"headers": {"X": 5}}, TypeError, "headers"),
         ({"headers": 5}, TypeError, "headers"),
-        ({"json": {1, 2}}, TypeError, ""),
+        ({"json": {"book": object()}}, TypeError, "object"),
         ({"json": float("nan")}, ValueError, ""),
         ({"parms": {}}, TypeError, "parms"),
     ],

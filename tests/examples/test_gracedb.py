@@ -527,7 +527,11 @@ def test_the_file_of_an_event_is_initial_data(
     ("call", "error", "message"),
     [
         (lambda c: c.superevents.create(preferred_event="E1"), ValueError, "one of M, T, G"),
+        (lambda c: c.superevents.create(preferred_event=""), ValueError, "one of M, T, G"),
         (lambda c: c.superevents.create(t_00=1), TypeError, "'t_00'"),
+        (lambda c: c.superevents.create(labels=["A", 5]), TypeError, "neither a name nor names"),
+        (lambda c: c.events["G1"].logs.create(tags=b"t"), TypeError, "neither a name nor names"),
+        (lambda c: list(c.events), TypeError, r"use its search\(\)"),
         (lambda c: c.superevents.update(), TypeError, "'superevent_id'"),
         (lambda c: c.superevents.update(".."), ValueError, "'..'"),
         (lambda c: c.events.update("", filecontents=b""), ValueError, "empty"),
@@ -687,6 +691,11 @@ def test_each_call_of_the_tree_is_among_those_above(gracedb: Make) -> None:
         pattern = "[^/]+".join(re.escape(part) for part in re.split(r"\{\w+\}", template[1:]))
         assert any(m == method and re.fullmatch(pattern, path) for m, path in asked), template
     assert len(lines) == 41
+
+
+def test_a_call_with_many_arguments_does_not_widen_the_tree(gracedb: Make) -> None:
+    lines = str(gracedb(Server()).tree()).splitlines()
+    assert max(len(line) for line in lines if "voevents.create" not in line) < 250
 
 
 def test_what_is_there_completes(gracedb: Make) -> None:

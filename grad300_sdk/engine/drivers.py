@@ -31,6 +31,7 @@ from grad300_sdk.engine.flow import (
     Items,
     ItemsFlow,
     Send,
+    Sleep,
     Together,
 )
 from grad300_sdk.engine.session import Session, bare, emptied, shown
@@ -134,7 +135,7 @@ class BlockingDriver(_Driver):
                 return self.run(effect.flow)
             finally:
                 lock.release()
-        return sleep(effect.seconds)
+        return sleep(_seconds(effect))
 
     def _exchange(self, exchange: Exchange) -> httpx.Response:
         with self._opened(exchange) as (response, body):
@@ -230,7 +231,7 @@ class AwaitingDriver(_Driver):
         if isinstance(effect, Exclusive):
             async with (await self.connections.local()).lock:
                 return await self.run(effect.flow)
-        return await anyio.sleep(effect.seconds)
+        return await anyio.sleep(_seconds(effect))
 
     async def _exchange(self, exchange: Exchange) -> httpx.Response:
         async with self._opened(exchange) as (response, body):
@@ -365,3 +366,11 @@ class _AwaitedItems(Generic[T]):
             else:
                 await self._driver._step(self._course)
         raise StopAsyncIteration
+
+
+def _seconds(effect: object) -> float:
+    if not isinstance(effect, Sleep):
+        raise TypeError(
+            f"a flow yielded {effect!r:.80}, where it needs 'yield from', or an effect"
+        )
+    return effect.seconds

@@ -68,6 +68,14 @@ def test_a_sleep(harness: Any, driver: Any) -> None:
     assert harness.run(driver.run(flow())) == "awake"
 
 
+def test_a_flow_that_is_yielded_as_it_is(harness: Any, driver: Any) -> None:
+    def flow() -> Flow[None]:
+        yield get("/1")  # type: ignore[misc]
+
+    with pytest.raises(TypeError, match="where 'yield from' or an effect is needed"):
+        harness.call(driver.run, flow())
+
+
 def test_a_flow_is_exclusive(harness: Any, driver: Any) -> None:
     inside: list[str] = []
 

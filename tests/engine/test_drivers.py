@@ -72,7 +72,7 @@ def test_a_flow_that_is_yielded_as_it_is(harness: Any, driver: Any) -> None:
     def flow() -> Flow[None]:
         yield get("/1")  # type: ignore[misc]
 
-    with pytest.raises(TypeError, match="where 'yield from' or an effect is needed"):
+    with pytest.raises(TypeError, match="where it needs 'yield from', or an effect"):
         harness.call(driver.run, flow())
 
 

@@ -273,7 +273,7 @@ class TestDistributions:
 
 def test_the_readme_has_the_two_commands():
     lines = [line.strip() for line in (ROOT / "README.rst").read_text("utf-8").splitlines()]
-    assert [line for line in lines if line.startswith("$")] == [
+    assert [line for line in lines if line.startswith("$ python")] == [
         '$ python -m pip install ".[sandbox]" && python docs/examples/quickstart.py',
         '$ python -m pip install ".[test]" && python -m pytest',
     ]

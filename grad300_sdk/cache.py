@@ -31,6 +31,8 @@ from grad300_sdk.resources.download import Download
 if TYPE_CHECKING:
     import httpx
 
+    from grad300_sdk.engine.session import Session
+
 __all__ = ["clear", "folder", "size"]
 
 _logger = logging.getLogger(__name__)
@@ -111,16 +113,17 @@ class Cached(Download):
 
     Parameters
     ----------
-    server : str
-        The URL below which the tree stands.
+    session : Session
+        What the client shares among its requests, the server's URL for one.
     scan_type, scan_id
         The scan whose file it is.
     fallback : str
         What the file is called where the server says nothing.
     """
 
-    def __init__(self, server: str, scan_type: ScanType, scan_id: int, fallback: str) -> None:
-        self._server = server
+    def __init__(self, session: Session, scan_type: ScanType, scan_id: int, fallback: str) -> None:
+        self._session = session
+        self._server = server = session.base_url
         self._url = f"{server}/{scan_type.value}/{scan_id}"
         host = re.sub(r"[^\w.-]", "_", server.partition("://")[2])[:80]
         with _explained():
@@ -186,6 +189,7 @@ class Cached(Download):
             if known is None or not (is_out_of_reach or _says_unchanged(error)):
                 raise
             if is_out_of_reach:
+                self._session.hide_secrets(error)
                 _logger.warning("%s is given as it is in the cache: %s", known.path, error)
             _asked.add(_mark(self._server if is_out_of_reach else self._url))
             return known.path

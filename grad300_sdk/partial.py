@@ -82,6 +82,10 @@ class Partial:
             return {}
         return {"Range": f"bytes={self.size}-", "If-Range": cast("str", self.etag)}
 
+    def is_expected(self, response: httpx.Response) -> bool:
+        """Say whether a response has the whole file, or is the answer to a question for a part."""
+        return response.status_code in (200, 206 if self.is_part_asked else 200)
+
     def begin(self, response: httpx.Response, file_name: str | None) -> None:
         """Make ready for the body of a response, and keep what that one goes on with.
 
@@ -106,8 +110,16 @@ class Partial:
                 json.dump(state, file)
 
     def write(self, data: bytes) -> None:
-        """Take the next piece of the body."""
+        """Take the next piece of the body.
+
+        Raises
+        ------
+        Mismatch
+            If the part that was asked for is longer than it was said to be.
+        """
         self._opened.write(data)
+        if self.is_part_asked and self.total is not None and self.size > self.total:
+            raise Mismatch
 
     def is_refused(self, response: httpx.Response) -> bool:
         """Say whether a server has no such part as was asked for."""

@@ -174,6 +174,18 @@ def test_a_server_that_fails_is_not_needed(
     assert f"{path} is given as it is in the cache" in caplog.text
 
 
+def test_a_server_that_repeats_a_secret_is_not_logged_with_it(
+    harness: Harness, wire: Wires, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = b"<html>Bearer %s" % TOKEN.encode()
+    server = wire(whole(), answer(page))
+    path = local_path(harness, server)
+    begin_another_process()
+    assert local_path(harness, server) == path
+    assert "<html>Bearer ***" in caplog.text
+    assert_no_secret(None, caplog.text)
+
+
 def test_no_server_at_all(harness: Harness, wire: Wires) -> None:
     with Wire(whole()) as server:
         path = local_path(harness, server)

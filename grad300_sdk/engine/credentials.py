@@ -182,7 +182,6 @@ class _Renewable(Credentials):
     token: str | None = field(default=None, repr=False)
     _renew_at: float = field(default=math.inf, repr=False)
     _lost: str | None = field(default=None, repr=False)
-    _attempts: int = field(default=0, repr=False)
     _failure: Error | None = field(default=None, repr=False)
 
     @property
@@ -193,7 +192,7 @@ class _Renewable(Credentials):
     def authorize(self) -> Flow[httpx.Auth | None]:
         """Give the token, after getting it anew where that is due."""
         if self.token is None or time.time() >= self._renew_at:
-            yield Exclusive(self._replace(self.token, self._attempts))
+            yield Exclusive(self._replace(self.token, self._failure))
         assert self.token is not None
         return BearerAuth(self.token)
 
@@ -201,18 +200,18 @@ class _Renewable(Credentials):
         """Get the token anew, once for however many requests were refused with it."""
         token = self.token
         if token is not None and BearerAuth(token) == refused:
-            yield Exclusive(self._replace(token, self._attempts, was_refused=True))
+            yield Exclusive(self._replace(token, self._failure, was_refused=True))
         return self.token != token or BearerAuth(token or "") != refused
 
     def _replace(
-        self, token: str | None, attempts: int, *, was_refused: bool = False
+        self, token: str | None, failure: Error | None, *, was_refused: bool = False
     ) -> Flow[None]:
-        if self.token != token or (was_refused and token == self._lost):
+        is_due = was_refused or token is None or time.time() >= self._renew_at
+        if self.token != token or not is_due or (was_refused and token == self._lost):
             return  # another flow was here while this one waited for its turn
-        if self._attempts != attempts and self._failure is not None:
+        if self._failure not in (None, failure):
             raise copy(self._failure)  # as it did to the flow that was here
-        self._attempts += 1
-        self._renew_at, self._failure = math.inf, None
+        self._renew_at = math.inf
         try:
             self._set((yield from self._get()))
         except ValueError:

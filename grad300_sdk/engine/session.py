@@ -21,7 +21,7 @@ from msgspec import to_builtins
 
 from grad300_sdk.engine.body import decode_error, decode_json, text
 from grad300_sdk.engine.credentials import Anonymous, Credentials
-from grad300_sdk.engine.errors import APIError, DecodeError, TransportError, from_status
+from grad300_sdk.engine.errors import APIError, DecodeError, Error, TransportError, from_status
 from grad300_sdk.engine.flow import Exchange, Flow, Send, Sleep
 from grad300_sdk.engine.retry import Attempt, changes_nothing, decide, retry_after
 from grad300_sdk.engine.sources import Sources
@@ -186,7 +186,8 @@ class Session:
             )
             if isinstance(one, DecodeError) and one.response is not None:
                 one.response = _without(one.response, secrets)
-            one = one.__cause__
+            # The context of an error of ours may be the caller's, that of h11's is its cause.
+            one = one.__cause__ or (None if isinstance(one, Error) else one.__context__)
 
     def url(self, send: Send) -> httpx.URL:
         """Give the whole URL of a request, with its query."""

@@ -76,8 +76,9 @@ class Download:
         self._response: httpx.Response | None = None
         # What another process saves meanwhile may be this very file.
         self._taken = set() if overwrite else _taken(self._folder, file_name)
-        if file_name is not None and file_name in self._taken:
-            raise _there_already(self._folder / file_name)
+        path = self._folder / (file_name or "")
+        if file_name is not None and (file_name in self._taken or path.is_dir()):
+            raise _there_already(path)
 
     def headers(self) -> dict[str, str]:
         """Ask for what is missing of the file."""
@@ -85,11 +86,14 @@ class Download:
 
     def begin(self, response: httpx.Response) -> None:
         """Make ready for the body of a response."""
+        self._response = response
+        if not self._partial.is_expected(response):
+            what = f"the status {response.status_code}, where the whole file was asked for"
+            raise self._error(what, response.request)
         path = self.path(response)
-        if path.name in self._taken:
+        if path.name in self._taken or path.is_dir():
             raise _there_already(path)
         self._partial.begin(response, _said(response))
-        self._response = response
 
     def write(self, data: bytes) -> None:
         """Take the next piece of the body."""
@@ -148,11 +152,8 @@ class Download:
 
     def _check(self, response: httpx.Response) -> None:
         """Refuse a body that has ended, and can't be the file."""
-        if self._partial.is_cut:
+        if self._partial.total not in (None, self._partial.size):
             raise self._error(self._cut, response.request)
-        if response.status_code != 200 and not self._partial.is_part_asked:
-            what = f"the status {response.status_code}, where the whole file was asked for"
-            raise self._error(what, response.request)
         start = self._partial.start
         if not start.startswith(_FITS_START):
             what = f"no FITS file: {describe_bytes(response, start)}"
@@ -195,6 +196,8 @@ def _taken(folder: Path, file_name: str | None) -> set[str]:
 
 
 def _there_already(path: Path) -> FileExistsError:
+    if path.is_dir():
+        return FileExistsError(f"{path} is a folder; give another file_name")
     return FileExistsError(f"{path} is there already; overwrite=True replaces it")
 
 

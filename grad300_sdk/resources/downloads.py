@@ -136,6 +136,7 @@ class Downloads:
         try:
             yield from step(wanted)
         except (Error, OSError) as error:
+            self._scans.client.session.hide_secrets(error)
             wanted.error = str(error) or type(error).__name__
             if self._is_of_every_file(error):
                 self._refusal = error

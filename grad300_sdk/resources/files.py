@@ -275,7 +275,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         from grad300_sdk.cache import Cached
 
         scan = cast("Scan[M]", self.parent)
-        cached = Cached(self.client.base_api_url, scan.scan_type, scan.scan_id, self._fallback)
+        cached = Cached(self.client.session, scan.scan_type, scan.scan_id, self._fallback)
         return (yield from cached.flow(send))
 
     @property

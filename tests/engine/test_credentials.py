@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import pickle
 from base64 import b64decode
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from grad300_sdk.engine.credentials import Anonymous, Basic, BearerAuth, Token, check_token
+from grad300_sdk.engine.credentials import (
+    Anonymous,
+    Basic,
+    BearerAuth,
+    Login,
+    Token,
+    check_token,
+)
+from grad300_sdk.engine.errors import AuthenticationError, Error, TransportError
+from grad300_sdk.engine.flow import Exclusive, Flow, Sleep
 
 from .library import account
 from .wire import answer
@@ -138,3 +148,90 @@ def test_no_record_on_the_wire_holds_a_token(
     assert server.requests[0].headers["authorization"] == f"Bearer {SECRET}"
     assert caplog.records
     assert SECRET not in caplog.text
+
+
+# Those who wait for a log-in under way
+
+
+class Waiting:
+    """Flows that want a log-in at the same time; the test says what comes of it, and when."""
+
+    def __init__(self, **options: Any) -> None:
+        self.log_ins = 0
+        self.credentials = Login(user="ann", password=SECRET, log_in=self.log_in, **options)
+
+    def log_in(self, user: str, password: str) -> Flow[str]:
+        self.log_ins += 1
+        token: str = yield Sleep(0)
+        return token
+
+    def begin(self, refused: str | None = None) -> Flow[Any]:
+        """Begin a flow, which waits for its turn to log in."""
+        asked: Flow[Any] = self.credentials.authorize()
+        if refused is not None:
+            asked = self.credentials.renew(BearerAuth(refused))
+        exclusive = next(asked)
+        assert isinstance(exclusive, Exclusive)
+        return exclusive.flow
+
+
+def give(flow: Flow[Any], token: str) -> None:
+    """Give the token for which a flow has asked."""
+    with suppress(StopIteration):
+        flow.send(token)
+
+
+@pytest.mark.parametrize(
+    ("failure", "refused"),
+    [
+        (AuthenticationError(400, "wrong password"), None),
+        (TransportError("gone"), None),
+        (TransportError("gone"), "old"),
+    ],
+)
+def test_they_share_its_failure(failure: Error, refused: str | None) -> None:
+    waiting = Waiting(token=refused)
+    first = waiting.begin(refused)
+    next(first)
+    others = [waiting.begin(refused) for _ in range(7)]
+    with pytest.raises(type(failure)):
+        first.throw(failure)
+    for flow in others:
+        with pytest.raises(type(failure)) as caught:
+            next(flow)
+        assert str(caught.value) == str(failure)
+    assert waiting.log_ins == 1
+
+
+@pytest.mark.parametrize("refused", [None, "old"])
+def test_a_later_one_tries_again(refused: str | None) -> None:
+    waiting = Waiting(token=refused)
+    for _ in range(2):
+        first = waiting.begin(refused)
+        next(first)
+        with pytest.raises(TransportError):
+            first.throw(TransportError("gone"))
+    again = waiting.begin(refused)
+    next(again)
+    give(again, "new")
+    assert (waiting.log_ins, waiting.credentials.token) == (3, "new")
+
+
+def test_they_share_its_token() -> None:
+    waiting = Waiting()
+    first, second = waiting.begin(), waiting.begin()
+    next(first)
+    give(first, "new")
+    assert next(second, None) is None
+    assert (waiting.log_ins, waiting.credentials.token) == (1, "new")
+
+
+def test_a_renewal_in_advance_that_fails_is_not_tried_by_each() -> None:
+    waiting = Waiting(token="old", reload_before=60)
+    waiting.credentials._renew_at = 0
+    first, second = waiting.begin(), waiting.begin()
+    next(first)
+    with pytest.raises(StopIteration):
+        first.throw(TransportError("gone"))
+    assert next(second, None) is None
+    assert (waiting.log_ins, waiting.credentials.token) == (1, "old")

@@ -297,6 +297,26 @@ def test_a_server_that_repeats_a_password_is_not_quoted(
     assert b"s3cret" not in pickle.dumps(caught.value)
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        [b"HTTP/1.1 200 OK\r\nBearer %s\r\n\r\n", CLOSE],
+        [b"HTTP/1.1 Bearer %s\r\n\r\n", CLOSE],
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nBearer %s\r\n", CLOSE],
+        [b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: 0\r\n\r\n"],
+    ],
+    ids=["header", "status", "chunk", "encoding"],
+)
+def test_a_token_that_a_server_repeats_is_not_quoted(
+    harness: Any, library: Any, wire: Any, step: Any
+) -> None:
+    pieces = [piece % SECRET.encode() if isinstance(piece, bytes) else piece for piece in step]
+    client = library(wire(pieces).url, credentials=Token(SECRET), retries=0)
+    with pytest.raises(Error, match=r"\*\*\*") as caught:
+        harness.call(client.books["1"].get)
+    assert_harmless(caught.value)
+
+
 def test_no_token_is_in_what_a_refused_redirect_raises(
     harness: Any, library: Any, wire: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

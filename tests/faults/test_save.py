@@ -208,7 +208,38 @@ FAULTS = [
         5010,
         f"5010 bytes of a body of {SIZE}",
     ),
+    Fault(
+        "a part that is longer than it says",
+        [
+            cut(5000, RESET),
+            part(5000, FILE[5000:] + b"more", content_range=f"bytes 5000-{SIZE - 1}/{SIZE}"),
+            whole(),
+        ],
+        [ALL, after(5000), ALL],
+    ),
+    Fault(
+        "a part in chunks that does not end",
+        [
+            cut(5000, RESET),
+            [
+                b"HTTP/1.1 206 Partial Content\r\nTransfer-Encoding: chunked\r\n"
+                b"ETag: %s\r\nContent-Range: bytes 5000-%d/%d\r\n\r\n"
+                % (ETAG.encode(), SIZE - 1, SIZE),
+                *(b"%x\r\n%s\r\n" % (SIZE, FILE) for _ in range(3)),
+                STALL,
+            ],
+            whole(),
+        ],
+        [ALL, after(5000), ALL],
+    ),
     Fault("a part that was not asked for", [part(0)], [ALL], DownloadError, says="status 206"),
+    Fault(
+        "a part that was not asked for, and is cut",
+        [part(0, count=5000, end=RESET)],
+        [ALL],
+        DownloadError,
+        says="status 206",
+    ),
     Fault(
         "HTML in place of a part",
         [cut(5000, RESET), whole(HTML)],
@@ -430,3 +461,17 @@ def test_what_is_whole_already_and_no_file(
             save(harness, server, tmp_path)
     assert asked(server) == [ALL, after(len(HTML))]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_in_the_place_of_the_file(
+    harness: Harness, wire: Callable[..., Wire], tmp_path: Path, overwrite: bool
+) -> None:
+    server = wire(whole())
+    (tmp_path / "TPI_42.fits").mkdir()
+    for options in ({"file_name": "TPI_42.fits"}, {}):
+        with pytest.raises(FileExistsError, match="is a folder") as caught:
+            save(harness, server, tmp_path, overwrite=overwrite, **options)
+        assert "overwrite=True" not in str(caught.value)
+    assert len(server.requests) == 1  # where only the server knows what the file is called
+    assert_nothing_hidden(tmp_path)

@@ -14,6 +14,8 @@ from astropy.table import Table
 from grad300_sdk import DecodeError, DownloadError, NotFoundError, ServerError, TransportError
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
+from tests.engine.test_translation import assert_harmless
+from tests.engine.wire import CLOSE, Wire
 
 FITS = b"SIMPLE  =                    T".ljust(2880) * 3
 HTML = b"<html><head><title>Bad gateway</title></head></html>"
@@ -74,6 +76,15 @@ def test_a_stream_that_is_left_gives_its_connection_back(
 def test_a_stream_of_an_error(harness: Harness, client: Any) -> None:
     with pytest.raises(NotFoundError):
         harness.list(client.scans["TPI"][10**6].file.stream())
+
+
+def test_a_stream_whose_server_repeats_a_token(harness: Harness) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Wire([head, b"1\r\nx\r\n", b"Bearer t0k-secret\r\n", CLOSE]) as server:
+        client = harness.client(server.url, token="t0k-secret")
+        with pytest.raises(TransportError, match=r"Bearer \*\*\*") as caught:
+            harness.list(client.scans["TPI"][1].file.stream())
+    assert_harmless(caught.value, "t0k-secret")
 
 
 def test_a_stream_is_tried_again_before_its_first_piece(harness: Harness) -> None:

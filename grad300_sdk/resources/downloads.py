@@ -31,7 +31,9 @@ __all__ = ["Downloads", "Wanted", "note_size"]
 
 _logger = logging.getLogger(__name__)
 # What keeps every other file from being written too.
-_OF_EVERY_FILE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_OF_EVERY_FILE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+# What a column of a table can hold.
+_LARGEST_ID = 2**63 - 1
 
 
 @dataclass(eq=False)
@@ -47,6 +49,10 @@ class Wanted:
     size: int | None = None
     status: str = "failed"
     error: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.scan_id > _LARGEST_ID:
+            raise ValueError(f"the id {self.scan_id} is larger than any can be")
 
     @classmethod
     def read(cls, row: Any) -> Wanted:
@@ -102,7 +108,7 @@ class Downloads:
         asked = most if max_concurrency is None else max_concurrency
         self._limit = min(check_whole("max_concurrency", asked, 1), most)
         report = reporter(progress)
-        self._rows = [self._read(row, index) for index, row in enumerate(_checked(rows))]
+        self._rows = [self._checked(row, index) for index, row in enumerate(_each(rows))]
         self._wanted = {(wanted.scan_type, wanted.scan_id): wanted for wanted in self._rows}
         self._progress = None if report is None else _Progress(report)
         # What fails all that is not sent yet.
@@ -147,6 +153,8 @@ class Downloads:
             response = error.response
             session = self._scans.client.session
             return response is None or response.status_code != 403 or session.is_refused(response)
+        if isinstance(error, PermissionError):
+            return not os.access(self._folder, os.W_OK)
         return isinstance(error, OSError) and error.errno in _OF_EVERY_FILE
 
     def _describe(self, wanted: Wanted) -> Flow[None]:
@@ -189,21 +197,19 @@ class Downloads:
     def _scan(self, wanted: Wanted) -> Scan[Any]:
         return self._scans[wanted.scan_type][wanted.scan_id]
 
-    def _read(self, row: Any, index: int) -> Wanted:
-        if isinstance(row, Node):
-            return self._read_node(row, index)
+    def _checked(self, row: Any, index: int) -> Wanted:
         try:
-            return Wanted.read(row)
+            return self._read_node(row) if isinstance(row, Node) else Wanted.read(row)
         except (TypeError, ValueError) as error:
             raise type(error)(f"rows[{index}]: {error}") from None
 
-    def _read_node(self, node: Any, index: int) -> Wanted:
+    def _read_node(self, node: Any) -> Wanted:
         from grad300_sdk.resources.scans import Scan
 
         if not isinstance(node, Scan):
-            raise TypeError(f"rows[{index}] is {node!r}, where the node of a scan is needed")
+            raise TypeError(f"{node} is no scan, where the node of one is needed")
         if node.client.base_api_url != self._scans.client.base_api_url:
-            raise ValueError(f"rows[{index}] is a scan of {node.client.base_api_url}")
+            raise ValueError(f"{node} is a scan of {node.client.base_api_url}")
         return Wanted(node.scan_type, node.scan_id, is_described=False)
 
     def _report(self) -> Table:
@@ -284,7 +290,7 @@ def note_size(path: Path, listed: int | None) -> int:
     return size
 
 
-def _checked(rows: Any) -> Iterator[Any]:
+def _each(rows: Any) -> Iterator[Any]:
     if isinstance(rows, AsyncIterable):
         raise TypeError("rows is an asynchronous iterator; give a list of what it gives")
     is_one = isinstance(rows, str | bytes | Mapping | ScanRecord | Node)

@@ -145,6 +145,7 @@ async def unread() -> AsyncIterator[int]:
         ([{"scan_type": "TPI", "id": True}], TypeError, r"rows\[0\]: id"),
         ([{"scan_type": "TPI", "id": "3"}], TypeError, r"rows\[0\]: id"),
         ([{"scan_type": "TPI", "id": -3}], ValueError, r"rows\[0\]: id"),
+        ([{"scan_type": "TPI", "id": 2**63}], ValueError, r"rows\[0\]: the id 92"),
         ([{"scan_type": "Fotos", "id": 3}], ValueError, r"rows\[0\]: .*Spectrum"),
         ([42], TypeError, r"rows\[0\]: .*int 42"),
         ([None], TypeError, r"rows\[0\]: .*NoneType"),
@@ -178,9 +179,9 @@ def test_nodes_that_are_no_scans(harness: Harness, wire: Wires, tmp_path: Path) 
         (client.scans["TPI"][3], TypeError, "rows must be"),
         (client.scans["TPI"], TypeError, "rows must be"),
         (client.scans, TypeError, "rows must be"),
-        ([client.scans["TPI"][3].file], TypeError, r"rows\[0\] is .* a scan is needed"),
-        ([client.scans["TPI"][3], client], TypeError, r"rows\[1\] is .* a scan is needed"),
-        ([other.scans["TPI"][3]], ValueError, r"rows\[0\] is a scan of https://other"),
+        ([client.scans["TPI"][3].file], TypeError, r"rows\[0\]: .* is no scan"),
+        ([client.scans["TPI"][3], client], TypeError, r"rows\[1\]: .* is no scan"),
+        ([other.scans["TPI"][3]], ValueError, r"rows\[0\]: .* is a scan of https://other"),
     ):
         with pytest.raises(error, match=says):
             harness.call(client.scans.download, wrong, tmp_path)
@@ -433,7 +434,7 @@ def test_a_server_that_repeats_a_secret_is_not_quoted_with_it(
     assert TOKEN not in error
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_a_full_disk_fails_all(
     download: Download,
     wire: Wires,
@@ -451,6 +452,24 @@ def test_a_full_disk_fails_all(
     assert all(os.strerror(code) in error for error in report["error"])
     assert len(server.wire.requests) <= 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("may_write", [True, False])
+def test_what_may_not_be_written(
+    download: Download,
+    wire: Wires,
+    monkeypatch: pytest.MonkeyPatch,
+    may_write: bool,
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "not yours")
+
+    monkeypatch.setattr(Partial, "move", fail)
+    monkeypatch.setattr(os, "access", lambda *arguments: may_write)
+    server = Some(wire, {})
+    report = download(server, rows(10), max_concurrency=1)
+    assert list(report["status"]) == ["failed"] * 10
+    assert len(server.wire.requests) == (10 if may_write else 1)
 
 
 def test_a_file_that_is_too_large_fails_alone(

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
 from grad300_sdk.engine.errors import DecodeError, excerpt
-from grad300_sdk.resources.download import Download
-from grad300_sdk.saving import Progress
 
 if TYPE_CHECKING:
     import httpx
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
     from grad300_sdk.resources.scans import Scan
+    from grad300_sdk.saving import Progress
 
 __all__ = ["ScanFile"]
 
@@ -234,6 +233,8 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ...     print(path.name)
         20250130-093000_TPI-PROJ01-SUN_01#_01#.fits
         """
+        from grad300_sdk.resources.download import Download
+
         download = Download(
             self._url,
             destination_dir,

@@ -11,15 +11,14 @@ from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, child, endpoint
 from grad300_sdk.engine.client import check_whole
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
-from grad300_sdk.resources.downloads import Downloads
 from grad300_sdk.resources.files import ScanFile
 from grad300_sdk.resources.paging import Row, Search, Walk, gather
-from grad300_sdk.saving import Progress
 from grad300_sdk.settings import setting
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
+    from grad300_sdk.saving import Progress
     from grad300_sdk.tables import ScanTable
 
 __all__ = ["Scan", "ScanCollection", "Scans", "describe_listing"]
@@ -442,6 +441,8 @@ class Scans(Listing[M], template="{+parent}/scans"):
         ...     print(*{*report["status"]}, *{*again["status"]})
         saved skipped
         """
+        from grad300_sdk.resources.downloads import Downloads
+
         downloads = Downloads(
             self,
             rows,

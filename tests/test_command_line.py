@@ -986,9 +986,9 @@ class TestWithinThisProcess:
 def shell(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to run shells in, with a `grad300` that finds the sandbox and an account."""
     home, work = tmp_path / "home", tmp_path / "work"
-    for folder in (home / "bin", work):
+    for folder in (home / "bin", home / "astropy", work):
         folder.mkdir(parents=True)
-    (home / "grad300_sdk.cfg").write_text(f'base_url = "{sandbox.url}"\n')
+    (home / "astropy" / "grad300_sdk.cfg").write_text(f'base_url = "{sandbox.url}"\n')
     (home / ".netrc").touch(0o600)
     (home / ".netrc").write_text(
         f"machine 127.0.0.1 login {sandbox.user} password {sandbox.password}\n"
@@ -998,7 +998,7 @@ def shell(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
         program.chmod(0o755)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("ASTROPY_CONFIG_DIR", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
     monkeypatch.setenv("PATH", f"{home}/bin:{os.environ['PATH']}")
     return work
 

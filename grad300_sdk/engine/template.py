@@ -123,6 +123,7 @@ def _check_segment(name: str, value: str | list[str]) -> None:
 
 def check_path(path: str) -> None:
     """Refuse a path with a segment ``.`` or ``..``, which would be resolved to another path."""
+    _text(path, "path")
     if _DOTS.search(path.partition("?")[0]):
         raise ValueError(
             f"the path {path!r} has a segment '.' or '..': give the path of the resource itself"

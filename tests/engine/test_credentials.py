@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from grad300_sdk.engine.credentials import (
@@ -224,6 +225,17 @@ def test_they_share_its_token() -> None:
     give(first, "new")
     assert next(second, None) is None
     assert (waiting.log_ins, waiting.credentials.token) == (1, "new")
+
+
+def test_a_new_token_that_is_due_at_once_is_left_to_the_server() -> None:
+    waiting = Waiting(reload_before=60)
+    first = waiting.begin()
+    next(first)
+    give(first, jwt.encode({"exp": 1}, "k" * 32))
+    with pytest.raises(StopIteration) as stop:  # it asks for no further log-in
+        next(waiting.credentials.authorize())
+    assert stop.value.value == BearerAuth(str(waiting.credentials.token))
+    assert waiting.log_ins == 1
 
 
 def test_a_renewal_in_advance_that_fails_is_not_tried_by_each() -> None:

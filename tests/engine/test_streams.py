@@ -149,5 +149,5 @@ def test_whoever_takes_long_over_each_piece_is_not_held_against_the_server(
     monkeypatch.setattr(streams, "time", clock)
     monkeypatch.setattr(translation, "time", clock)
     server = wire([*chunked(*[b"x"] * 100), b"0\r\n\r\n"])
-    book = library(server.url, timeout=5.0).books["1"]
+    book = library(server.url, timeout=20.0).books["1"]
     assert harness.call(book.text.write_to, Slow()) == 200

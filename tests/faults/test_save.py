@@ -45,7 +45,7 @@ from .bench import (
     whole,
 )
 
-SLOW = {"timeout": 0.2}
+SLOW = {"timeout": 0.5}
 GZIPPED = gzip.compress(FILE)
 
 FAULTS = [

@@ -27,6 +27,7 @@ from grad300_sdk.engine.errors import DownloadError, Error, ServerError, Transpo
 from grad300_sdk.partial import checked_tag, entity_tag, remove_left
 from grad300_sdk.records import ScanType
 from grad300_sdk.resources.download import Download
+from grad300_sdk.saving import write_whole
 
 if TYPE_CHECKING:
     import httpx
@@ -159,9 +160,7 @@ class Cached(Download):
             "size": path.stat().st_size,
             "etag": self._tag(response),
         }
-        draft = self._entry.with_suffix(f".{os.urandom(4).hex()}")
-        draft.write_text(json.dumps(entry), encoding="ascii")
-        os.replace(draft, self._entry)
+        write_whole(self._entry, json.dumps(entry).encode())
         return path
 
     def _tag(self, response: httpx.Response) -> str | None:

@@ -491,15 +491,13 @@ def _save(path: Path, data: bytes) -> None:
     if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
         path.write_bytes(data)  # a device or a pipe, which can't be replaced
         return
+    from grad300_sdk.saving import write_whole
+
     path = path.resolve()
-    hidden = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
-        hidden.write_bytes(data)
-        hidden.replace(path)
+        write_whole(path, data)
     except OSError as error:  # which names the hidden file
         raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        hidden.unlink(missing_ok=True)
 
 
 def _write(data: str | bytes) -> None:

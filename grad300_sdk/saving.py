@@ -12,7 +12,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
-__all__ = ["Bar", "Progress", "check_folder", "disposition_name", "reporter", "safe_name"]
+__all__ = [
+    "Bar",
+    "Progress",
+    "check_folder",
+    "disposition_name",
+    "reporter",
+    "safe_name",
+    "write_whole",
+]
 
 # Called with the bytes that are there, and with those there will be where the server said so.
 Progress: TypeAlias = Callable[[int, int | None], object]
@@ -50,6 +58,16 @@ def safe_name(name: str) -> str | None:
         room = _LONGEST_NAME - len(suffix.encode()[:20]) - 1
         text = stem.encode()[:room].decode(errors="ignore") + dot + suffix[:20]
     return text or None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a small file in one step: all of it is there, or what was there before."""
+    draft = path.with_name(f".{os.urandom(8).hex()}.part")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def disposition_name(header: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, cast
@@ -91,7 +92,7 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         return make_record((yield from self.get.flow()), self.scan_type)
 
 
-class Listing(Node[M]):
+class Listing(Node[M], ABC):
     """Scans that can be listed: of one type, or of all; what can be asked for is the same."""
 
     @property
@@ -256,9 +257,9 @@ class Listing(Node[M]):
         rows, truncated = yield from self._all(search)
         return make_table(rows, self._type, describe_listing(self, search.asked, truncated))
 
+    @abstractmethod
     def _walks(self, search: Search) -> Iterator[Walk]:
         """Give the walks through the listings, each made when the one before it has ended."""
-        raise NotImplementedError
 
     def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
         session, ahead = self.client.session, self.client.max_connections
@@ -466,7 +467,6 @@ class Scans(Listing[M], template="{+parent}/scans"):
         return [scan_type.value for scan_type in self]
 
     def _walks(self, search: Search) -> Iterator[Walk]:
-        """Give the walks through the listings, each made when the one before it has ended."""
         found = 0
         for scan_type in self:
             if found == search.max_results:

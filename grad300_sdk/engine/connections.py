@@ -125,12 +125,11 @@ class BlockingConnections(_Connections):
             except IndexError:
                 client = httpx.Client(**self._options(request.url.scheme, 1))
                 self._connect_by(lambda _: BlockingBackend(), client)
-            is_sound = False  # after an interrupt, which may come at any place in it
+            is_sound = True
             try:
                 yield client
-                is_sound = True
-            except Exception:
-                is_sound = True
+            except BaseException as error:
+                is_sound = isinstance(error, Exception)  # an interrupt may come at any place in it
                 raise
             finally:
                 if is_sound and self.users:

@@ -260,7 +260,7 @@ def remove_left(path: Path) -> None:
 def _claimed(path: Path, *, make: bool = False) -> BinaryIO | None:
     """Open a hidden file, if no other download has it."""
     try:
-        file = open(path, "x+b" if make else "r+b", opener=_open_no_link)  # noqa: SIM115
+        file = open(path, "x+b" if make else "r+b", opener=_open_no_link)  # noqa: SIM115 - handed out
     except FileExistsError:
         return _claimed(path)
     except OSError:

@@ -382,11 +382,11 @@ def test_clear_while_a_file_is_downloaded(
     (content,) = whole()
 
     def step(request: Received) -> Iterator[bytes]:
-        yield content[:5000]  # type: ignore[index]
+        yield content[:5000]
         if when == "in the body":
             come.wait(30)
             cache.clear()
-        yield content[5000:]  # type: ignore[index]
+        yield content[5000:]
 
     come = threading.Event()
     write, move, replace = Partial.write, Partial.move, os.replace

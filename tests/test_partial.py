@@ -261,7 +261,7 @@ def test_a_file_that_appears_meanwhile(
 
     def step(received: Received) -> Iterator[bytes]:
         path.write_bytes(content)
-        yield from whole()  # type: ignore[misc]
+        yield from whole()
 
     server = wire(answerer=step)
     client = harness.client(server.url, token=TOKEN)

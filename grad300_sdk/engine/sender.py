@@ -134,7 +134,7 @@ class Sender:
         while True:
             response: httpx.Response = yield send
             seen |= {send.path, str(response.url)}
-            yield Items(_content(response, list[kind], key))  # type: ignore[valid-type]
+            yield Items(_content(response, list[kind], key))  # type: ignore[valid-type]  # for msgspec
             place = decode_json(response)
             for name in link.split("."):
                 place = place.get(name) if isinstance(place, dict) else None

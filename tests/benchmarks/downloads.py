@@ -68,7 +68,7 @@ def pieces() -> Iterator[bytes]:
 def from_afar() -> Iterator[bytes]:
     """Give a small file, after a while."""
     time.sleep(AWAY)
-    yield from answer(b"SIMPLE".ljust(SMALL), ETag='"1"')  # type: ignore[misc]
+    yield from answer(b"SIMPLE".ljust(SMALL), ETag='"1"')
 
 
 def serve() -> None:
@@ -83,7 +83,7 @@ def server() -> Iterator[str]:
     """Run a server in another process, and give its URL."""
     command = [sys.executable, "-m", "tests.benchmarks.downloads", "serve"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, text=True, **pipes) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()

@@ -227,7 +227,7 @@ def test_a_default_stands_in_the_path() -> None:
 
 def test_a_method_has_to_be_named() -> None:
     with pytest.raises(TypeError, match=r"as in @endpoint\('GET'\), not <function"):
-        endpoint(lambda node, send: None)  # type: ignore[arg-type, misc]
+        endpoint(lambda node, send: None)
 
 
 # Nodes below a node
@@ -240,7 +240,7 @@ def test_a_child() -> None:
     assert "tags" in dir(shelf)
     assert inspect.getdoc(Shelf.tags) == "Tags."
     with pytest.raises(AttributeError, match=r"'tags' of <BlockingShelf .*> can't be set"):
-        shelf.tags = None  # type: ignore[assignment]
+        shelf.tags = None
     with pytest.raises(TypeError, match="Tag needs name"):
         child(Tag)
 

@@ -70,7 +70,7 @@ def test_a_sleep(harness: Any, driver: Any) -> None:
 
 def test_a_flow_that_is_yielded_as_it_is(harness: Any, driver: Any) -> None:
     def flow() -> Flow[None]:
-        yield get("/1")  # type: ignore[misc]
+        yield get("/1")
 
     with pytest.raises(TypeError, match="where it needs 'yield from', or an effect"):
         harness.call(driver.run, flow())

@@ -158,7 +158,7 @@ class Grown(Book[M]):
     """A book with a call of its own that is called as what any node has."""
 
     @endpoint("GET", "/tree")
-    def tree(self, send: Sender) -> Flow[Any]:  # type: ignore[override]
+    def tree(self, send: Sender) -> Flow[Any]:
         """Get the tree that the paper is of."""
         return (yield from send.json(object))
 

@@ -125,7 +125,7 @@ def main() -> dict[str, Any]:
         return {"interrupted": time.monotonic(), "threads": threading.active_count()}
     except OSError as error:
         return {"error": type(error).__name__, "errno": error.errno, "message": str(error)}
-    statuses = list(result["status"]) if ACTION == "download" else None  # type: ignore[index]
+    statuses = list(result["status"]) if ACTION == "download" else None
     return {"result": statuses or (result if isinstance(result, int) else str(result))}
 
 

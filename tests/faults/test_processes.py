@@ -185,7 +185,7 @@ def all_at_once(number: int, content: bytes = BIG) -> Callable[[Received], Step]
     barrier = threading.Barrier(number)
 
     def step(request: Received) -> Step:
-        first, rest = whole(content)[0][:HALF], whole(content)[0][HALF:]  # type: ignore[index]
+        first, rest = whole(content)[0][:HALF], whole(content)[0][HALF:]
         barrier.wait(30)
         yield first
         barrier.wait(30)
@@ -251,12 +251,12 @@ def test_a_fork_in_the_middle(
     def step(request: Received) -> Iterator[bytes]:
         if len(server.requests) > 1:
             forked.set()
-            yield from whole(BIG)  # type: ignore[misc]
+            yield from whole(BIG)
             return
         (content,) = whole(BIG)
-        yield content[:HALF]  # type: ignore[index]
+        yield content[:HALF]
         assert forked.wait(30)
-        yield content[HALF:]  # type: ignore[index]
+        yield content[HALF:]
 
     server: Wire = wire(answerer=step)
     result = process("blocking", "save_around_a_fork", server.url, tmp_path).result()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from grad300_sdk import DownloadError, saving
-from grad300_sdk.saving import disposition_name, safe_name
+from grad300_sdk.saving import disposition_name, safe_name, write_whole
 from tests.conftest import Harness
 
 FITS = b"SIMPLE  =                    T".ljust(2880) * 3
@@ -147,3 +147,18 @@ def test_a_bar_ends_with_what_fails(
     with pytest.raises(DownloadError):
         harness.run(client.scans["TPI"][42].file.save(tmp_path, progress=True))
     assert capsys.readouterr().err.endswith("\n")
+
+
+def test_what_cannot_be_written_whole_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.json"
+    write_whole(path, b"old")
+
+    def fail(*arguments: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="no room"):
+        write_whole(path, b"new")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x.json", b"old")]

@@ -1,8 +1,7 @@
-"""
-An embedded server of the same kind as the GRAD300 archive's, filled with synthetic scans.
+"""An embedded server that behaves like the GRAD300 archive and serves synthetic scans.
 
-`Sandbox` runs it in a thread, ``python -m grad300_sdk.sandbox`` in the foreground. Both need the
-extra ``sandbox``.
+`Sandbox` runs it in a thread; ``python -m grad300_sdk.sandbox`` runs it in the foreground. Both
+need the extra ``sandbox``.
 """
 
 from importlib.util import find_spec
@@ -10,7 +9,7 @@ from importlib.util import find_spec
 for _module in ("fastapi", "jwt", "python_multipart", "uvicorn"):
     if find_spec(_module) is None:
         raise ImportError(
-            f"the sandbox needs {_module}, which its extra brings: "
+            f"the sandbox needs {_module}; install the extra that provides it: "
             'pip install "grad300-sdk[sandbox]"'
         )
 

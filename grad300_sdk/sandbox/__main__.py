@@ -1,4 +1,4 @@
-"""``python -m grad300_sdk.sandbox``: a sandbox in the foreground, until Ctrl-C."""
+"""``python -m grad300_sdk.sandbox``: run a sandbox in the foreground until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from . import Sandbox
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run a sandbox until Ctrl-C or SIGTERM.
+    """Run a sandbox until Ctrl-C or SIGTERM.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        The command line's arguments, by default those of this process.
+        The command-line arguments; by default, those of this process.
 
     Returns
     -------
     int
-        The exit status: 0, or 1 if the sandbox can't listen.
+        The exit status: 0, or 1 if the sandbox cannot listen on the address.
     """
     parser = _parser()
     options = vars(parser.parse_args(arguments))
@@ -44,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             while True:
                 time.sleep(3600)
     except OSError as error:
-        place = f"{options['host']} port {options['port']}"
-        print(f"{parser.prog}: can't listen on {place}: {error.strerror}", file=sys.stderr)
+        address = f"{options['host']} port {options['port']}"
+        print(f"{parser.prog}: cannot listen on {address}: {error.strerror}", file=sys.stderr)
         return 1
     finally:
         for number, handler in previous.items():
@@ -56,20 +55,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m grad300_sdk.sandbox",
-        description="A GRAD300 archive on this machine, with synthetic scans. Ctrl-C ends it.",
+        description="Run a GRAD300 archive with synthetic scans on this machine until Ctrl-C.",
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on (a free one)")
-    parser.add_argument("--scans", type=int, metavar="N", help="how many scans there are")
-    parser.add_argument("--seed", type=int, metavar="S", help="what the scans are drawn from")
-    parser.add_argument("--token-lifetime", type=float, metavar="SECONDS")
-    odd = parser.add_argument_group("misbehaviour, to test tools against")
-    odd.add_argument("--max-limit", type=int, metavar="N", help="most scans on a page")
-    odd.add_argument("--ignore-filters", action="store_true", help="list whatever is there")
-    odd.add_argument("--ignore-offset", action="store_true", help="repeat the first page")
-    odd.add_argument("--latency", type=float, metavar="SECONDS", help="wait before each answer")
-    odd.add_argument("--failure-rate", type=float, metavar="SHARE", help="answer 503 so often")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="port to listen on (default: any free port)"
+    )
+    parser.add_argument("--scans", type=int, metavar="N", help="number of scans in the archive")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed of the random numbers")
+    parser.add_argument(
+        "--token-lifetime", type=float, metavar="SECONDS", help="time until a token expires"
+    )
+    faults = parser.add_argument_group("faults to test tools against")
+    faults.add_argument("--max-limit", type=int, metavar="N", help="maximum scans per page")
+    faults.add_argument("--ignore-filters", action="store_true", help="ignore the filters")
+    faults.add_argument("--ignore-offset", action="store_true", help="repeat the first page")
+    faults.add_argument(
+        "--latency", type=float, metavar="SECONDS", help="delay before each response"
+    )
+    faults.add_argument(
+        "--failure-rate",
+        type=float,
+        metavar="FRACTION",
+        help="fraction of the requests, from 0 to 1, to answer with status 503",
+    )
     return parser
 
 

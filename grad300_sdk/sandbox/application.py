@@ -1,4 +1,4 @@
-"""The server's endpoints under `/api/v1`, as a FastAPI application."""
+"""The FastAPI application that serves the endpoints under ``/api/v1``."""
 
 import re
 import secrets
@@ -19,19 +19,19 @@ from .archive import Archive, File
 from .files import ScanType
 
 API_PREFIX = "/api/v1"
-_SIGNATURE = "HS256"
+_JWT_ALGORITHM = "HS256"
 _RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))")
 
 
-class TokenAnswer(BaseModel):
-    """What a log-in gives."""
+class TokenResponse(BaseModel):
+    """The response to a login."""
 
     access_token: str
     token_type: str = "bearer"  # noqa: S105
 
 
-class UserAnswer(BaseModel):
-    """Who is logged in."""
+class UserResponse(BaseModel):
+    """The user who is logged in."""
 
     id: str
     email: str
@@ -40,8 +40,8 @@ class UserAnswer(BaseModel):
     is_superuser: bool = False
 
 
-class ScanAnswer(BaseModel):
-    """One scan; right ascension in hours, declination in degrees, times in UTC."""
+class ScanResponse(BaseModel):
+    """A scan: right ascension in hours, declination in degrees, times in UTC."""
 
     id: int
     file_name: str
@@ -63,55 +63,35 @@ class ScanAnswer(BaseModel):
 
 
 class Accounts:
-    """
-    The server's only user, and the tokens that it hands out.
-
-    Parameters
-    ----------
-    user, password : str
-        What the user logs in with.
-    token_lifetime : float
-        Seconds until a token expires.
-    """
+    """The server's only user, and the tokens that it issues."""
 
     def __init__(self, user: str, password: str, token_lifetime: float) -> None:
         self._password = password
         self._lifetime = timedelta(seconds=token_lifetime)
         self._secret = secrets.token_bytes(32)
-        self._user = UserAnswer(id="1", email=user, full_name="Sandbox")
+        self._user = UserResponse(id="1", email=user, full_name="Sandbox")
 
-    def log_in(self, user: str, password: str) -> TokenAnswer | None:
-        """Give a token, None for a wrong user or password."""
-        given, expected = f"{user}\0{password}", f"{self._user.email}\0{self._password}"
-        if not secrets.compare_digest(given.encode(), expected.encode()):
+    def log_in(self, user: str, password: str) -> TokenResponse | None:
+        """Return a new token, or None if the user or the password is wrong."""
+        received, expected = f"{user}\0{password}", f"{self._user.email}\0{self._password}"
+        if not secrets.compare_digest(received.encode(), expected.encode()):
             return None
         claims = {"exp": datetime.now(UTC) + self._lifetime, "sub": self._user.id}
-        return TokenAnswer(access_token=jwt.encode(claims, self._secret, algorithm=_SIGNATURE))
+        return TokenResponse(
+            access_token=jwt.encode(claims, self._secret, algorithm=_JWT_ALGORITHM)
+        )
 
-    def user(self, token: str) -> UserAnswer | None:
-        """Give the user whose token this is, None for a bad or an expired one."""
+    def user(self, token: str) -> UserResponse | None:
+        """Return the owner of a token, or None if the token is invalid or expired."""
         try:
-            claims = jwt.decode(token, self._secret, algorithms=[_SIGNATURE])
+            claims = jwt.decode(token, self._secret, algorithms=[_JWT_ALGORITHM])
         except jwt.InvalidTokenError:
             return None
         return self._user if claims.get("sub") == self._user.id else None
 
 
-class Misbehaviour:
-    """
-    ASGI middleware that answers late, or not at all.
-
-    Parameters
-    ----------
-    app : ASGI application
-        What answers otherwise.
-    latency : float
-        Seconds before each answer.
-    failure_rate : float
-        Share of the requests that are answered with status 503.
-    seed : int
-        What decides which ones.
-    """
+class FaultInjection:
+    """ASGI middleware that delays responses, and answers some requests with status 503."""
 
     def __init__(self, app: ASGIApp, *, latency: float, failure_rate: float, seed: int) -> None:
         self._app = app
@@ -120,9 +100,9 @@ class Misbehaviour:
         self._random = Random(seed)  # noqa: S311
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle a request."""
         app = self._app
-        if scope["type"] == "http":  # pragma: no branch - nothing else is sent here
+        if scope["type"] == "http":  # pragma: no branch - the server sends no other scope
             if self._latency:
                 await anyio.sleep(self._latency)
             if self._random.random() < self._failure_rate:
@@ -138,37 +118,24 @@ def build_application(
     ignore_filters: bool,
     ignore_offset: bool,
 ) -> FastAPI:
-    """
-    Make the application.
-
-    Parameters
-    ----------
-    archive : Archive
-        Its scans.
-    accounts : Accounts
-        Who may see them.
-    max_limit : int or None
-        Most scans on a page, however many are asked for.
-    ignore_filters, ignore_offset : bool
-        Whether these parameters of a listing are taken no notice of.
-    """
+    """Return the application that serves an archive; `Sandbox` documents the options."""
     bearer = OAuth2PasswordBearer(tokenUrl=f"{API_PREFIX}/login/access-token")
 
-    def authenticate(token: Annotated[str, Depends(bearer)]) -> UserAnswer:
+    def authenticate(token: Annotated[str, Depends(bearer)]) -> UserResponse:
         user = accounts.user(token)
         if user is None:
             raise HTTPException(403, "Could not validate credentials")
         return user
 
     login = APIRouter(prefix="/login", tags=["login"])
-    everyone = APIRouter()
+    general = APIRouter()
     scans = APIRouter(prefix="/scans", tags=["scans"], dependencies=[Depends(authenticate)])
 
     @login.post("/access-token")
     async def login_access_token(
         form: Annotated[OAuth2PasswordRequestForm, Depends()],
-    ) -> TokenAnswer:
-        """Get a token for an e-mail address and a password."""
+    ) -> TokenResponse:
+        """Issue a token for an e-mail address and a password."""
         token = accounts.log_in(form.username, form.password)
         if token is None:
             raise HTTPException(400, "Incorrect email or password")
@@ -176,21 +143,21 @@ def build_application(
 
     @login.get("/test-token")
     @login.post("/test-token")
-    async def test_token(user: Annotated[UserAnswer, Depends(authenticate)]) -> UserAnswer:
-        """Tell whose token this is."""
+    async def test_token(user: Annotated[UserResponse, Depends(authenticate)]) -> UserResponse:
+        """Return the owner of the token."""
         return user
 
-    @everyone.get("/users/me", tags=["users"])
-    async def read_user_me(user: Annotated[UserAnswer, Depends(authenticate)]) -> UserAnswer:
-        """Tell who is logged in."""
+    @general.get("/users/me", tags=["users"])
+    async def read_user_me(user: Annotated[UserResponse, Depends(authenticate)]) -> UserResponse:
+        """Return the user who is logged in."""
         return user
 
-    @everyone.get("/utils/health-check/", tags=["utils"])
+    @general.get("/utils/health-check/", tags=["utils"])
     async def health_check() -> bool:
-        """Tell that the server runs."""
+        """Return true: the server is running."""
         return True
 
-    @scans.get("/{scan_type}/", response_model=list[ScanAnswer])
+    @scans.get("/{scan_type}/", response_model=list[ScanResponse])
     async def read_scans(
         scan_type: ScanType,
         offset: Annotated[int, Query(ge=0)] = 0,
@@ -200,7 +167,7 @@ def build_application(
         date_from: datetime | None = None,
         date_to: datetime | None = None,
     ) -> Response:
-        """List scans of a type in the order of their ids, which is that of their dates."""
+        """List the scans of a type in the order of their ids, and so of their dates."""
         if ignore_filters:
             source = scan_name = date_from = date_to = None
         page = archive.page(
@@ -214,9 +181,9 @@ def build_application(
         )
         return Response(page, media_type="application/json")
 
-    @scans.get("/{scan_type}/{scan_id}", response_model=ScanAnswer)
+    @scans.get("/{scan_type}/{scan_id}", response_model=ScanResponse)
     async def read_scan(scan_type: ScanType, scan_id: int) -> Response:
-        """Get one scan."""
+        """Return a scan."""
         scan = archive.scan(scan_type, scan_id)
         if scan is None:
             raise HTTPException(404, "Scan not found")
@@ -228,7 +195,7 @@ def build_application(
         responses={200: {"content": {"application/fits": {}}}},
     )
     async def download_scan(scan_type: ScanType, scan_id: int, request: Request) -> Response:
-        """Get a scan's FITS file, or a range of its bytes."""
+        """Return a scan's FITS file, or a range of its bytes."""
         file = await anyio.to_thread.run_sync(archive.file, scan_type, scan_id)
         if file is None:
             raise HTTPException(404, "Scan file not found")
@@ -237,23 +204,23 @@ def build_application(
     application = FastAPI(
         title="GRAD300 sandbox",
         openapi_url=f"{API_PREFIX}/openapi.json",
-        docs_url=None,  # the pages would load their scripts from the network
+        docs_url=None,  # its pages load scripts from the internet
         redoc_url=None,
     )
-    for router in (login, everyone, scans):
+    for router in (login, general, scans):
         application.include_router(router, prefix=API_PREFIX)
     return application
 
 
-def _unix_seconds(moment: datetime | None) -> float | None:
-    """Seconds since 1970; a date without an offset is UTC."""
-    if moment is None:
+def _unix_seconds(date: datetime | None) -> float | None:
+    """Return the Unix time of a date; a date without an offset is in UTC."""
+    if date is None:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _file_response(file: File, request: Request) -> Response:
-    """Answer with a file, or with the one range of it that is asked for (RFC 9110, sec. 14)."""
+    """Return a response with a file, or with the requested range of it (RFC 9110)."""
     quoted = quote(file.name)
     headers = {
         "Accept-Ranges": "bytes",
@@ -261,9 +228,9 @@ def _file_response(file: File, request: Request) -> Response:
         "ETag": file.etag,
     }
     content, size, status = file.content, len(file.content), 200
-    asked = _RANGE.fullmatch(request.headers.get("range", ""))
-    if asked and request.headers.get("if-range", file.etag) == file.etag:
-        first, last, suffix = asked.groups()
+    requested = _RANGE.fullmatch(request.headers.get("range", ""))
+    if requested and request.headers.get("if-range", file.etag) == file.etag:
+        first, last, suffix = requested.groups()
         start = int(first) if first else max(size - int(suffix), 0)
         stop = min(int(last) + 1, size) if last else size
         if start >= size:

@@ -1,4 +1,4 @@
-"""The archive: its scans in an SQLite file; their FITS files are made when asked for."""
+"""The archive: scans in an SQLite file, with FITS files that are made on request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .observing import observe
 
 @dataclass(frozen=True)
 class File:
-    """A FITS file and what HTTP says about it."""
+    """A FITS file, with the name and the entity tag that HTTP sends with it."""
 
     name: str
     content: bytes
@@ -29,18 +29,10 @@ class File:
 
 
 class Archive:
-    """
-    Scans in an SQLite file, made at first use and the same for the same arguments.
+    """Synthetic scans in an SQLite file that is created on first use.
 
-    In each type the scans are numbered from 1 in the order in which they were observed; that is
-    also the order of a listing.
-
-    Parameters
-    ----------
-    scans : int
-        How many scans of all types; with four and more there is one of each type.
-    seed : int
-        What the scans and their files are drawn from.
+    Equal arguments give equal archives. The scans of each type are numbered from 1 in the order
+    of their dates, and are listed in that order.
     """
 
     def __init__(self, scans: int, seed: int) -> None:
@@ -48,8 +40,8 @@ class Archive:
         self._seed = seed
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._discard: Callable[[], object] = int  # nothing to remove yet
-        self._file = lru_cache(maxsize=8)(self._synthesise)
+        self._remove_file: Callable[[], object] = int  # there is nothing to remove yet
+        self._file = lru_cache(maxsize=8)(self._make_file)
 
     def page(
         self,
@@ -62,19 +54,10 @@ class Archive:
         date_from: float | None = None,
         date_to: float | None = None,
     ) -> str:
-        """
-        Give a page of a listing, as a JSON list.
+        """Return a page of a listing as a JSON array.
 
-        Parameters
-        ----------
-        scan_type : str
-            The type of the scans.
-        offset, limit : int
-            How many scans to pass over, how many to give at most.
-        source, scan_name : str, optional
-            Parts of the source's and the file's name, in any case.
-        date_from, date_to : float, optional
-            First and last start, in seconds since 1970.
+        `source` and `scan_name` match parts of the source's and the file's name, ignoring case;
+        `date_from` and `date_to` are Unix times.
         """
         where = ["scan_type = ?"]
         arguments: list[str | int | float] = [scan_type]
@@ -89,17 +72,18 @@ class Archive:
                 arguments.append(value)
         offset, limit = min(offset, self._scans), min(limit, self._scans)
         if len(where) == 1:
-            # Without a filter the place in the listing is the id: a deep page costs no more.
+            # Without filters, the position in the listing follows from the id, so that a page far
+            # down the listing costs no more than the first one.
             where.append("id > ?")
             arguments.append(offset)
             offset = 0
-        conditions = " AND ".join(where)  # of ours alone; what users say stands in the arguments
+        conditions = " AND ".join(where)  # constants only: values are bound as parameters
         query = f"SELECT body FROM scan WHERE {conditions} ORDER BY id LIMIT ? OFFSET ?"  # noqa: S608
         rows = self._select(query, [*arguments, limit, offset])
         return "[" + ",".join(row[0] for row in rows) + "]"
 
     def scan(self, scan_type: ScanType, scan_id: int) -> str | None:
-        """Give one scan's JSON object, None if there is no such scan."""
+        """Return a scan as a JSON object, or None if it does not exist."""
         if not 0 < scan_id <= self._scans:
             return None
         query = "SELECT body FROM scan WHERE scan_type = ? AND id = ?"
@@ -107,22 +91,22 @@ class Archive:
         return rows[0][0] if rows else None
 
     def file(self, scan_type: ScanType, scan_id: int) -> File | None:
-        """Give one scan's FITS file, None if there is no such scan."""
+        """Return a scan's FITS file, or None if the scan does not exist."""
         return self._file(scan_type, scan_id)
 
     def open(self) -> None:
-        """Make the SQLite file now, if it is not there yet."""
+        """Create the SQLite file, unless it exists."""
         with self._lock:
-            self._opened()
+            self._connect()
 
     def close(self) -> None:
-        """Remove the SQLite file; a later use makes the same one again."""
+        """Remove the SQLite file; the next use creates it again."""
         with self._lock:
-            self._discard()
+            self._remove_file()
             self._connection = None
             self._file.cache_clear()
 
-    def _synthesise(self, scan_type: ScanType, scan_id: int) -> File | None:
+    def _make_file(self, scan_type: ScanType, scan_id: int) -> File | None:
         body = self.scan(scan_type, scan_id)
         if body is None:
             return None
@@ -133,15 +117,15 @@ class Archive:
 
     def _select(self, query: str, arguments: list[str | int | float]) -> list[tuple[str]]:
         with self._lock:
-            return self._opened().execute(query, arguments).fetchall()
+            return self._connect().execute(query, arguments).fetchall()
 
-    def _opened(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
         folder = Path(tempfile.mkdtemp(prefix="grad300-sandbox-"))
         connection = sqlite3.connect(folder / "archive.sqlite", check_same_thread=False)
-        # Also when the interpreter ends and nobody has stopped the sandbox.
-        self._discard = weakref.finalize(self, _remove, connection, folder, os.getpid())
+        # Runs at interpreter exit too, if the sandbox was never stopped.
+        self._remove_file = weakref.finalize(self, _remove, connection, folder, os.getpid())
         connection.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "CREATE TABLE scan (scan_type TEXT, id INTEGER, start INTEGER, source TEXT, name TEXT,"
@@ -165,7 +149,7 @@ class Archive:
 
 
 def _remove(connection: sqlite3.Connection, folder: Path, process: int) -> None:
-    # A forked process does not take its parent's archive away.
+    # A forked process must not remove its parent's archive.
     if os.getpid() == process:  # pragma: no branch
         connection.close()
         shutil.rmtree(folder, ignore_errors=True)

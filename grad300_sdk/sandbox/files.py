@@ -1,8 +1,7 @@
-"""
-The bytes of a scan's FITS file, as the telescope's software writes them.
+"""FITS files as the telescope's software writes them, byte for byte.
 
-It writes big-endian data without padding after headers that are padded, and it has its own idea
-of some cards. Nothing of that is repaired here: readers have to cope with it.
+The software pads headers but not data, and writes some header cards that violate the FITS
+standard. The sandbox reproduces these faults, so that readers are tested against them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ TYPE_IN_FILE_NAME: dict[ScanType, str] = {
 
 
 class Scan(TypedDict):
-    """One scan, with the keys of the archive's JSON object."""
+    """A scan, with the keys of the archive's JSON object."""
 
     id: int
     file_name: str
@@ -46,14 +45,14 @@ class Scan(TypedDict):
     nsamples: int
 
 
-BEAM_WIDTH = 4.0338  # full width at half maximum in degrees, the images' BMAJ
+BEAM_WIDTH = 4.0338  # full width at half maximum in degrees: BMAJ in the images
 PIXEL_WIDTH = BEAM_WIDTH / 10
 IMAGE_SIDES = (3, 13, 27, 31, 37, 39, 51, 63, 75)
 
-BASE_FREQUENCY = 1_398_000_000.0  # Hz, the spectra's BASEFREQ
-BANDWIDTH = 62_500_000.0  # Hz, the spectra's BANDWID
+BASE_FREQUENCY = 1_398_000_000.0  # Hz: BASEFREQ in the spectra
+BANDWIDTH = 62_500_000.0  # Hz: BANDWID in the spectra
 CHANNELS = 1024
-# The hyperfine line of hydrogen in Hz: Hellwig et al. 1970, IEEE Trans. Instrum. Meas. 19, 200.
+# Hz; Hellwig et al. 1970, IEEE Trans. Instrum. Meas. 19, 200.
 HYDROGEN_LINE = 1_420_405_751.7667
 
 BLOCK = 2880  # bytes, FITS standard 4.0, section 3.1
@@ -73,7 +72,7 @@ _POINTING = (
 )
 _POWERS = ("LEFT_POL", "RIGHT_POL", "LEFT_FILT", "RIGHT_FILT")
 _CONVERTERS = tuple(f"BBC{number:02d}u" for number in range(9, 17))
-_NINTH_CONVERTER = "BBC17u"  # a few files have nine; the ninth one's name is a guess
+_NINTH_CONVERTER = "BBC17u"  # only a few files have it, and its name is a guess
 
 _POINTING_FIELDS = [(name, ">f8") for name, _ in _POINTING]
 _TEXT_FIELDS = [("CAL", "S4"), ("MARKER", "S16")]
@@ -95,8 +94,8 @@ _SPECTRUM_ROW = np.dtype(
     ]
 )
 
-# How high each source rises above the background at the beam's centre. The Sun fills a telescope
-# of 3 m; the others are as faint as they are there, a little brighter than in truth.
+# Signal of each source at the centre of the beam, relative to the background. The faint sources
+# are a little brighter than in reality.
 _BRIGHTNESS = {
     "sun": 1.0,
     "azel": 1.0,
@@ -107,25 +106,14 @@ _BRIGHTNESS = {
     "3c48": 0.002,
 }
 _BACKGROUND = 12_000.0  # counts
-_CROSSING_SECONDS = 300.0  # one sweep of a cross-scan
-_CROSSING_HALF_WIDTH = 10.0  # degrees
-# A number below the normal range of doubles, as an uninitialised azimuth has been seen to be.
+_SWEEP_SECONDS = 300.0  # duration of one sweep of a cross-scan
+_SWEEP_HALF_WIDTH = 10.0  # degrees
+# A subnormal number: real files hold such values where the azimuth was not initialised.
 DENORMAL = 2.9419349645948e-310
 
 
 def file_size(scan_type: ScanType, samples: int, *, ninth_converter: bool = False) -> int:
-    """
-    Length of a scan's file in bytes.
-
-    Parameters
-    ----------
-    scan_type : str
-        The scan's type.
-    samples : int
-        Rows of a table, pixels of an image.
-    ninth_converter : bool
-        Whether a TPI's table has a ninth column for a baseband converter.
-    """
+    """Return the size in bytes of a file with a number of table rows or of image pixels."""
     if scan_type == "Images":
         return _IMAGE_HEADER + 2 * samples
     if scan_type == "TPI":
@@ -135,64 +123,48 @@ def file_size(scan_type: ScanType, samples: int, *, ninth_converter: bool = Fals
 
 
 def synthesise(scan_type: ScanType, scan: Scan, seed: int) -> bytes:
-    """
-    Make the FITS file of a scan; the same arguments give the same bytes on every machine.
-
-    Parameters
-    ----------
-    scan_type : str
-        The scan's type.
-    scan : Scan
-        The scan's row in the archive.
-    seed : int
-        The archive's seed.
-
-    Returns
-    -------
-    bytes
-        The file, `scan["size"]` bytes long.
-    """
+    """Return the FITS file of a scan; equal arguments give equal bytes on every machine."""
     random = np.random.default_rng([seed, SCAN_TYPES.index(scan_type), scan["id"]])
     if scan_type == "TPI":
-        return _total_power(scan, random)
+        return _tpi_file(scan, random)
     if scan_type == "Images":
-        return _image(scan, random)
-    return _spectra(
+        return _image_file(scan, random)
+    return _spectrum_file(
         scan, random, ("on", "off", "cal") if scan_type == "Spectrum" else ("on", "off")
     )
 
 
-def _total_power(scan: Scan, random: np.random.Generator) -> bytes:
-    """Power against time while the beam crosses the source."""
+def _tpi_file(scan: Scan, random: np.random.Generator) -> bytes:
+    """Return a TPI file: power against time while the beam crosses the source."""
     count = scan["nsamples"]
     wide = scan["size"] != file_size("TPI", count)
     rows = np.zeros(count, _WIDE_TPI_ROW if wide else _TPI_ROW)
-    seconds, duration = _clock(scan, count)
+    seconds, duration = _row_times(scan, count)
     jd = _julian_dates(scan, seconds)
-    along, across, crossing = np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
+    along, across, sweep = np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
     if scan["object"] in ("azel", ""):
-        # The telescope stands still where the source passes when half of the time is over.
-        turned = sky.SIDEREAL_RATE * (seconds - duration / 2)
+        # A drift scan: the source passes through the fixed beam at half time.
+        drift = sky.SIDEREAL_RATE * (seconds - duration / 2)
         ra, dec = sky.position(scan["object"], np.full(count, jd[0] + (jd[-1] - jd[0]) / 2))
-        source = _beam(turned * np.cos(np.deg2rad(dec)), across)
-        ra = ra + turned
+        source = _beam(drift * np.cos(np.deg2rad(dec)), across)
+        ra = ra + drift
     else:
-        # One sweep along the azimuth, one along the elevation, and so on.
-        sweep = seconds / min(_CROSSING_SECONDS, duration)
-        crossing = np.floor(sweep).astype(np.int64)
-        offset = _CROSSING_HALF_WIDTH * (2.0 * (sweep - crossing) - 1.0)
-        along = np.where(crossing % 2 == 0, offset, 0.0)
-        across = np.where(crossing % 2 == 0, 0.0, offset)
+        # A cross-scan: sweeps alternate between azimuth and elevation.
+        progress = seconds / min(_SWEEP_SECONDS, duration)
+        sweep = np.floor(progress).astype(np.int64)
+        offset = _SWEEP_HALF_WIDTH * (2.0 * (progress - sweep) - 1.0)
+        along = np.where(sweep % 2 == 0, offset, 0.0)
+        across = np.where(sweep % 2 == 0, 0.0, offset)
         ra, dec = sky.position(scan["object"], jd)
         source = _beam(along, across)
-    elevation = _point(rows, jd, ra, dec, along, across)
+    elevation = _fill_pointing(rows, jd, ra, dec, along, across)
     if random.random() < 0.1:
-        # Where the dish turned past north, its software counts azimuths below zero.
+        # The software records negative azimuths after the dish has turned past north.
         rows["Azimuth"] = np.where(
             rows["Azimuth"] > 180.0, rows["Azimuth"] - 360.0, rows["Azimuth"]
         )
     if random.random() < 0.1:
-        rows["Azimuth"][:2] = np.nan, DENORMAL  # the drive had not answered yet
+        rows["Azimuth"][:2] = np.nan, DENORMAL  # the drive had not reported its position yet
 
     source = _BRIGHTNESS.get(scan["object"], 0.0) * source
     air = 0.03 / np.sin(np.deg2rad(np.clip(elevation, 5.0, 90.0)))
@@ -205,26 +177,24 @@ def _total_power(scan: Scan, random: np.random.Generator) -> bytes:
         level = gain * _BACKGROUND * (1.0 + source + air)
         rows[name] = np.rint(level * (1.0 + sigma * jitter))
     rows["CAL"] = b" OFF"
-    markers = np.array(
-        [f"TPI {number:03d}".ljust(16) for number in range(crossing.max() + 1)], "S16"
-    )
-    rows["MARKER"] = markers[crossing]
+    markers = np.array([f"TPI {number:03d}".ljust(16) for number in range(sweep.max() + 1)], "S16")
+    rows["MARKER"] = markers[sweep]
 
     units = dict(_POINTING) | dict.fromkeys(counts, "count")
     cards = _table_cards("TPI", rows.dtype, count, units) + _scan_cards(scan)
-    return _primary() + _header(cards, _TABLE_HEADER) + rows.tobytes()
+    return _empty_primary() + _header(cards, _TABLE_HEADER) + rows.tobytes()
 
 
-def _spectra(scan: Scan, random: np.random.Generator, statuses: tuple[str, ...]) -> bytes:
-    """Spectra towards the source, beside it, and with the noise diode lit, in turn."""
+def _spectrum_file(scan: Scan, random: np.random.Generator, statuses: tuple[str, ...]) -> bytes:
+    """Return a file of spectra that cycle through the statuses on, off and cal."""
     count = scan["nsamples"]
     rows = np.zeros(count, _SPECTRUM_ROW)
-    seconds, _ = _clock(scan, count)
+    seconds, _ = _row_times(scan, count)
     status = np.array([statuses[index % len(statuses)] for index in range(count)])
     on_source = status == "on"
     jd = _julian_dates(scan, seconds)
-    beside = np.where(status == "off", _CROSSING_HALF_WIDTH, 0.0)
-    _point(rows, jd, *sky.position(scan["object"], jd), beside, np.zeros(count))
+    beside = np.where(status == "off", _SWEEP_HALF_WIDTH, 0.0)
+    _fill_pointing(rows, jd, *sky.position(scan["object"], jd), beside, np.zeros(count))
 
     channel = np.arange(CHANNELS, dtype=np.float64)
     frequency = BASE_FREQUENCY + BANDWIDTH / CHANNELS * channel
@@ -247,11 +217,11 @@ def _spectra(scan: Scan, random: np.random.Generator, statuses: tuple[str, ...])
         _card("BANDWID", BANDWIDTH, "[Hz] width of the band"),
         _card("NCHAN", CHANNELS, "number of channels"),
     ]
-    return _primary() + _header(cards, _SPECTRUM_HEADER) + rows.tobytes()
+    return _empty_primary() + _header(cards, _SPECTRUM_HEADER) + rows.tobytes()
 
 
-def _image(scan: Scan, random: np.random.Generator) -> bytes:
-    """Map of the source, row by row from below, until the time was over."""
+def _image_file(scan: Scan, random: np.random.Generator) -> bytes:
+    """Return an image file: a map of the source, whose last rows may be missing."""
     side = round(scan["nsamples"] ** 0.5)
     offset = PIXEL_WIDTH * (np.arange(side) - (side - 1) / 2)
     source = _BRIGHTNESS.get(scan["object"], 0.0) * _beam(offset, offset[:, np.newaxis])
@@ -273,7 +243,7 @@ def _image(scan: Scan, random: np.random.Generator) -> bytes:
         _card("BMAJ", BEAM_WIDTH, "[deg] width of the beam"),
         _card("BMIN", BEAM_WIDTH, "[deg] width of the beam"),
         _card("BPA", 0.0, "[deg] position angle of the beam"),
-        # The telescope's software writes these four strings without quotes.
+        # The telescope's software omits the quotes around these four strings.
         "CTYPE1  = RA  / type of X Axis",
         "CTYPE2  = DEC  / type of Y Axis",
         "CUNIT1  = deg  / unit of X Axis",
@@ -288,19 +258,19 @@ def _image(scan: Scan, random: np.random.Generator) -> bytes:
     return _header(cards, _IMAGE_HEADER) + pixels.tobytes()
 
 
-def _clock(scan: Scan, count: int) -> tuple[sky.Floats, float]:
-    """Seconds since the scan's start of each of its rows, and how long it lasted."""
+def _row_times(scan: Scan, count: int) -> tuple[sky.Floats, float]:
+    """Return the time of each row in seconds since the scan's start, and the scan's duration."""
     start, end = np.array([scan["date"], scan["date_end"] or scan["date"]], "datetime64[s]")
     duration = max(float((end - start).astype(np.int64)), 1.0)
     return duration / count * np.arange(count, dtype=np.float64), duration
 
 
 def _julian_dates(scan: Scan, seconds: sky.Floats) -> sky.Floats:
-    """Julian dates (UTC) of seconds since the scan's start."""
+    """Return the Julian dates (UTC) of times in seconds since the scan's start."""
     return sky.julian_date(float(np.datetime64(scan["date"], "s").astype(np.int64)) + seconds)
 
 
-def _point(
+def _fill_pointing(
     rows: npt.NDArray[np.void],
     jd: sky.Floats,
     ra: sky.Floats,
@@ -308,30 +278,30 @@ def _point(
     along: sky.Floats,
     across: sky.Floats,
 ) -> sky.Floats:
-    """Fill in where the telescope pointed, so many degrees beside a place; give elevations."""
+    """Fill in the pointing at an offset in degrees from a position; return the elevations."""
     azimuth, elevation = sky.azimuth_elevation(ra, dec, jd)
     elevation = np.clip(elevation + across, -90.0, 90.0)
     azimuth = (azimuth + along / np.cos(np.deg2rad(np.clip(elevation, -85.0, 85.0)))) % 360.0
     rows["JD"] = jd
     columns = (azimuth, elevation, along, across, *sky.galactic(ra, dec))
     for (name, _), values in zip(_POINTING[1:], columns, strict=True):
-        # Rounded, since processors differ in the last bits of a sine.
+        # Rounded, because the last bits of a sine depend on the processor.
         rows[name] = np.round(values, 6)
     return elevation
 
 
 def _beam(along: sky.Floats, across: sky.Floats) -> sky.Floats:
-    """Response of the beam at an offset in degrees, 1 at its centre."""
+    """Return the response of the beam at an offset in degrees; it is 1 at the centre."""
     return _gaussian(np.hypot(along, across), BEAM_WIDTH)
 
 
 def _gaussian(offset: sky.Floats, width: float) -> sky.Floats:
-    """Gaussian of height 1 and the given full width at half maximum."""
+    """Return a Gaussian of height 1 with a full width at half maximum of `width`."""
     return np.asarray(np.exp(-4.0 * np.log(2.0) * (offset / width) ** 2))
 
 
-def _primary() -> bytes:
-    """Header of an empty primary HDU."""
+def _empty_primary() -> bytes:
+    """Return the header of an empty primary HDU."""
     cards = [
         _card("SIMPLE", True, "conforms to FITS standard"),
         _card("BITPIX", 8, "array data type"),
@@ -344,7 +314,7 @@ def _primary() -> bytes:
 def _table_cards(
     name: str, row: np.dtype[np.void], count: int, units: dict[str, str]
 ) -> list[str]:
-    """Cards that say what a binary table holds."""
+    """Return the cards that describe a binary table."""
     codes = {"f8": "1D", "i4": "1J", "S4": "4A", "S16": "16A"}
     cards = [
         _card("XTENSION", "BINTABLE", "binary table extension"),
@@ -366,14 +336,14 @@ def _table_cards(
 
 
 def _scan_cards(scan: Scan) -> list[str]:
-    """Cards about the telescope and the scan, as odd as the telescope's software writes them."""
-    # 20250204-093521_TPI-CSCAN_LON-SUN_04#_01#.fits: a project may hold an underscore.
+    """Return the cards about the telescope and the scan, with the faults of the real ones."""
+    # A project may contain an underscore: 20250204-093521_TPI-CSCAN_LON-SUN_04#_01#.fits.
     project, _, rest = scan["file_name"].split("-", 2)[2].rpartition("-")
     tag, sub_scan = (part.rstrip("#") for part in rest.removesuffix(".fits").split("_")[-2:])
     return [
         _card("ORIGIN", "OHP", "Observatoire de Haute-Provence"),
         _card("TELESCOP", "GRAD300", "name of the telescope"),
-        # The equals sign stands in column 10, where FITS wants it in column 9.
+        # The equals sign is in column 10; the FITS standard requires column 9.
         f"DIAMETER ={3:>21}  / [m] diameter of the dish",
         _card("SITELAT", sky.LATITUDE, "[deg] latitude"),
         _card("SITELONG", sky.LONGITUDE, "[deg] longitude, east"),
@@ -390,7 +360,7 @@ def _scan_cards(scan: Scan) -> list[str]:
 
 
 def _card(keyword: str, value: bool | int | float | str, comment: str = "") -> str:
-    """One card in FITS' fixed format."""
+    """Return a card in the FITS fixed format."""
     if isinstance(value, bool):
         text = f"{'T' if value else 'F':>20}"
     elif isinstance(value, str):
@@ -401,11 +371,7 @@ def _card(keyword: str, value: bool | int | float | str, comment: str = "") -> s
 
 
 def _header(cards: list[str], size: int) -> bytes:
-    """
-    Lay out a header of exactly so many bytes.
-
-    It ends in its last block: blank cards stand before `END` where there are too few others.
-    """
+    """Return a header of `size` bytes, with blank cards before `END` to fill all but its end."""
     blanks = (size - BLOCK) // CARD - len(cards)
     lines = [*cards, *[""] * max(blanks, 0), "END"]
     header = "".join(line.ljust(CARD) for line in lines).ljust(size).encode("ascii")

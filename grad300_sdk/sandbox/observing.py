@@ -1,4 +1,4 @@
-"""Which scans were made, when and of what: drawn so that they resemble the telescope's own."""
+"""Random observations whose times, types and sources resemble those of the telescope."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy.typing as npt
 from . import sky
 from .files import DENORMAL, IMAGE_SIDES, SCAN_TYPES, TYPE_IN_FILE_NAME, Scan, ScanType, file_size
 
-# How the 81 public scans of ten days in 2025 fall on the types; of on-off scans none is public.
+# Counts of the 81 public scans of ten days in 2025, by type. No on-off scan is public.
 _TYPE_WEIGHTS = (35, 40, 6, 3)  # in the order of SCAN_TYPES
 _TPI, _IMAGES, _SPECTRUM, _ON_OFF = range(len(SCAN_TYPES))
-# Scans come in blocks: of one scan, or of a TPI scan and an image that starts within seconds.
+# Scans are made in blocks: a single scan, or a TPI scan and an image that start together.
 _PAIR, _LONE_TPI, _LONE_IMAGE, _LONE_SPECTRUM, _LONE_ON_OFF = range(5)
 _FIRST_OF_BLOCK = np.array([_TPI, _TPI, _IMAGES, _SPECTRUM, _ON_OFF])
-_PAIRED_SHARE = 2 / 3  # of the TPI scans
+_PAIRED_FRACTION = 2 / 3  # of the TPI scans
 
-# The same scans by source; the Sun weighs more, since it is not up at every start drawn here.
+# Counts of the same scans by source. The Sun has more weight, since it is often below the horizon.
 _SOURCE_WEIGHTS = {
     "sun": 60,
     "casa": 15,
@@ -31,49 +31,40 @@ _SOURCE_WEIGHTS = {
     "": 1,
 }
 _SOURCES = tuple(_SOURCE_WEIGHTS)
-_LOWEST = 8.0  # degrees above the horizon
+_MIN_ELEVATION = 8.0  # degrees
 
-# Rows of a TPI file at these shares of the 35 public ones, empty files left out.
-_ROWS_SHARE = (0.0, 0.25, 0.30, 0.5, 0.75, 0.9, 1.0)
+# Quantiles of the number of rows in the 35 public TPI files, without the empty ones.
+_ROWS_QUANTILES = (0.0, 0.25, 0.30, 0.5, 0.75, 0.9, 1.0)
 _ROWS = (30.0, 155.0, 2400.0, 7900.0, 15500.0, 28000.0, 49700.0)
-_WIDE_SHARE = 0.05  # of the TPI files, with a ninth converter
-_SIDE_WEIGHTS = (1, 2, 11, 3, 2, 9, 9, 2, 1)  # of the images' sides, in their order
+_WIDE_FRACTION = 0.05  # TPI files with a ninth converter
+_SIDE_WEIGHTS = (1, 2, 11, 3, 2, 9, 9, 2, 1)  # in the order of IMAGE_SIDES
 _SPECTRUM_ROWS = np.array([3, 6, 15])
 _SPECTRUM_SECONDS = np.array([20, 78, 203])
 _SPECTRUM_WEIGHTS = (1, 3, 2)
 
-# Observing days are spread over these; an archive that needs more of them began earlier.
+# Observing days are spread between these; an archive that needs more days starts earlier.
 _FIRST_DAY, _LAST_DAY = np.array(["2025-01-30", "2026-06-30"], "datetime64[D]").astype(np.int64)
 _MORNING, _FIRST_START, _EVENING = 7 * 3600, 9 * 3600 + 1800, 19 * 3600  # seconds of a day, UTC
 _COMMENTS = ("clear sky", "gusts of wind", "rain", "students' run")
 
 
 def observe(scans: int, seed: int) -> Iterator[tuple[ScanType, int, Scan]]:
-    """
-    Yield the type, the start (seconds since 1970) and the row of each scan, in order of time.
-
-    Parameters
-    ----------
-    scans : int
-        How many scans; with four and more there is one of each type.
-    seed : int
-        What they are drawn from.
-    """
+    """Yield the type, the start (as a Unix time) and the row of each scan, in order of time."""
     random = np.random.default_rng([seed, len(SCAN_TYPES)])
-    blocks = _blocks(scans, random)
+    blocks = _draw_blocks(scans, random)
     count = len(blocks)
     if not count:
         return
 
-    samples, seconds = _lengths(blocks, random)
-    start = _starts(seconds, random)
+    samples, seconds = _draw_lengths(blocks, random)
+    start = _schedule(seconds, random)
     source = _choose_sources(start, random)
 
-    # From blocks to scans: the images of the pairs follow at the end, then all are sorted.
+    # From blocks to scans: the images of pairs are appended, and the loop below sorts them in.
     paired = np.flatnonzero(blocks == _PAIR)
     block = np.concatenate([np.arange(count), paired])
     kind = np.concatenate([_FIRST_OF_BLOCK[blocks], np.full(len(paired), _IMAGES)])
-    sides = _weighted(random, _SIDE_WEIGHTS, len(block))
+    sides = _weighted_choice(random, _SIDE_WEIGHTS, len(block))
     samples = np.where(kind == _IMAGES, np.array(IMAGE_SIDES)[sides] ** 2, samples[block])
     start = start[block]
     end = start + seconds[block]
@@ -88,8 +79,8 @@ def observe(scans: int, seed: int) -> Iterator[tuple[ScanType, int, Scan]]:
     ra = np.round((ra / 15.0 + 0.001 * (random.random(len(block)) - 0.5)) % 24.0, 10)
     dec = np.round(dec + 0.01 * (random.random(len(block)) - 0.5), 10)
     azimuth, elevation = np.round(azimuth, 2), np.round(elevation, 2)
-    project, oddity, remark, gain, wide = random.random((5, len(block)))
-    start_text, end_text = _iso(start), _iso(end)
+    project, fault, remark, gain, wide = random.random((5, len(block)))
+    start_text, end_text = _isoformat(start), _isoformat(end)
 
     numbers: Counter[str] = Counter()
     tags: Counter[str] = Counter()
@@ -101,10 +92,10 @@ def observe(scans: int, seed: int) -> Iterator[tuple[ScanType, int, Scan]]:
         numbers[name] += 1
         tags[day + name] += 1
         lone_tpi = blocks[block[index]] == _LONE_TPI
-        ninth = scan_type == "TPI" and bool(wide[index] < _WIDE_SHARE)
+        ninth = scan_type == "TPI" and bool(wide[index] < _WIDE_FRACTION)
         target = _SOURCES[source[block[index]]]
         pointing = _pointing(
-            scan_type, float(azimuth[index]), float(elevation[index]), oddity[index]
+            scan_type, float(azimuth[index]), float(elevation[index]), fault[index]
         )
         yield (
             scan_type,
@@ -114,7 +105,7 @@ def observe(scans: int, seed: int) -> Iterator[tuple[ScanType, int, Scan]]:
                 "file_name": (
                     f"{day}-{begin[11:].replace(':', '')}_{name}-"
                     f"{_project(project[block[index]], lone_tpi)}-{target.upper()}_"
-                    # Images always bear the tag 01.
+                    # The tag of an image is always 01.
                     f"{1 if scan_type == 'Images' else tags[day + name]:02d}#_01#.fits"
                 ),
                 "file_path": f"{day}/FITS",
@@ -136,18 +127,18 @@ def observe(scans: int, seed: int) -> Iterator[tuple[ScanType, int, Scan]]:
         )
 
 
-def _blocks(scans: int, random: np.random.Generator) -> sky.Integers:
-    """Draw the order of the blocks, with so many scans in all; the first one holds a TPI scan."""
+def _draw_blocks(scans: int, random: np.random.Generator) -> sky.Integers:
+    """Return random blocks with a number of scans in all; the first one holds a TPI scan."""
     shares = scans * np.array(_TYPE_WEIGHTS) / sum(_TYPE_WEIGHTS)
     types = np.floor(shares).astype(np.int64)
-    # The largest remainders take what is left over, after those that have nothing.
+    # Types without a scan come first, then those with the largest remainders.
     order = np.lexsort((types - shares, types > 0))
     types[order[: scans - types.sum()]] += 1
-    for poor in np.flatnonzero(types == 0)[: max(scans - 3, 0)]:
+    for missing in np.flatnonzero(types == 0)[: max(scans - 3, 0)]:
         types[types.argmax()] -= 1
-        types[poor] = 1
+        types[missing] = 1
 
-    pairs = min(round(_PAIRED_SHARE * int(types[_TPI])), int(types[_IMAGES]))
+    pairs = min(round(_PAIRED_FRACTION * int(types[_TPI])), int(types[_IMAGES]))
     counts = [pairs, types[_TPI] - pairs, types[_IMAGES] - pairs, types[_SPECTRUM], types[_ON_OFF]]
     blocks: sky.Integers = random.permutation(np.repeat(np.arange(len(counts)), counts))
     if len(blocks):
@@ -156,15 +147,15 @@ def _blocks(scans: int, random: np.random.Generator) -> sky.Integers:
     return blocks
 
 
-def _lengths(
+def _draw_lengths(
     blocks: sky.Integers, random: np.random.Generator
 ) -> tuple[sky.Integers, sky.Integers]:
-    """Draw the rows of each block's table, and how many seconds the block lasted."""
+    """Return a random number of table rows and a duration in seconds for each block."""
     share = random.random(len(blocks))
-    rows = np.rint(np.exp(np.interp(share, _ROWS_SHARE, np.log(_ROWS)))).astype(np.int64)
-    # About one row a second.
+    rows = np.rint(np.exp(np.interp(share, _ROWS_QUANTILES, np.log(_ROWS)))).astype(np.int64)
+    # About one row per second.
     seconds = np.ceil(rows / (0.8 + 1.2 * random.random(len(blocks)))).astype(np.int64)
-    spectra = _weighted(random, _SPECTRUM_WEIGHTS, len(blocks))
+    spectra = _weighted_choice(random, _SPECTRUM_WEIGHTS, len(blocks))
     is_spectrum = blocks >= _LONE_SPECTRUM
     return (
         np.where(is_spectrum, _SPECTRUM_ROWS[spectra], rows),
@@ -172,15 +163,15 @@ def _lengths(
     )
 
 
-def _starts(seconds: sky.Integers, random: np.random.Generator) -> sky.Integers:
-    """Place the blocks one after the other on observing days; seconds since 1970."""
+def _schedule(seconds: sky.Integers, random: np.random.Generator) -> sky.Integers:
+    """Return the start of each block as a Unix time, one after the other on observing days."""
     pauses = random.integers(20, 900, len(seconds)).tolist()
     mornings = random.integers(_MORNING, _MORNING + 7200, len(seconds)).tolist()
     day, clock = 0, _FIRST_START
     places = []
     for duration, pause, morning in zip(seconds.tolist(), pauses, mornings, strict=True):
         if clock > _EVENING:
-            # A scan of a whole night ends in the morning of the next observing day.
+            # A scan that lasts all night ends on the morning of the next observing day.
             day, clock = day + 1, max(clock - 86400, morning)
         places.append((day, clock))
         clock += duration + pause
@@ -191,52 +182,56 @@ def _starts(seconds: sky.Integers, random: np.random.Generator) -> sky.Integers:
 
 
 def _choose_sources(start: sky.Integers, random: np.random.Generator) -> sky.Integers:
-    """Choose for each block among the sources that are up, by their weights; first the Sun."""
+    """Return a random source above the horizon for each block; the first one is the Sun."""
     jd = sky.julian_date(start)
     elevations = [sky.azimuth_elevation(*sky.position(name, jd), jd)[1] for name in _SOURCES]
-    # Of exponential waiting times the shortest one falls on each source as often as it weighs.
+    # The smallest of exponential waiting times selects each source in proportion to its weight.
     waits = -np.log1p(-random.random((len(_SOURCES), len(start))))
     waits /= np.array(list(_SOURCE_WEIGHTS.values()))[:, np.newaxis]
-    chosen: sky.Integers = np.where(np.array(elevations) > _LOWEST, waits, np.inf).argmin(axis=0)
+    chosen: sky.Integers = np.where(np.array(elevations) > _MIN_ELEVATION, waits, np.inf).argmin(
+        axis=0
+    )
     chosen[0] = _SOURCES.index("sun")
     return chosen
 
 
 def _positions(source: sky.Integers, jd: sky.Floats) -> tuple[sky.Floats, sky.Floats]:
-    """Right ascension and declination of the sources of all scans, in degrees."""
+    """Return the right ascension and declination of each scan's source, in degrees."""
     places = np.array([sky.position(name, jd) for name in _SOURCES])
     ra, dec = places[source, :, np.arange(len(jd))].T
     return ra, dec
 
 
 def _pointing(
-    scan_type: ScanType, azimuth: float, elevation: float, oddity: float
+    scan_type: ScanType, azimuth: float, elevation: float, fault: float
 ) -> tuple[float | None, float | None]:
-    """Give azimuth and elevation as the archive has them: not of all scans, and some odd."""
-    if scan_type in ("Images", "Spectrum") or oddity < 0.05:
+    """Return azimuth and elevation as the archive has them: some missing, some invalid."""
+    if scan_type in ("Images", "Spectrum") or fault < 0.05:
         return None, None
-    if oddity < 0.08:
+    if fault < 0.08:
         return DENORMAL, DENORMAL
-    if oddity < 0.15 and azimuth > 180.0:
+    if fault < 0.15 and azimuth > 180.0:
         return round(azimuth - 360.0, 2), elevation
     return azimuth, elevation
 
 
 def _project(share: float, lone_tpi: bool) -> str:
-    """Name of a project; cross-scans along one axis have no image."""
+    """Return the name of a project; only a TPI scan without an image is a scan along one axis."""
     if lone_tpi and share > 0.8:
         return "CSCAN_LON" if share > 0.9 else "CSCAN_LAT"
     return "PROJ01" if share < 0.6 else "GRAD300"
 
 
-def _weighted(random: np.random.Generator, weights: tuple[int, ...], count: int) -> sky.Integers:
-    """Draw so many indices, each as often as it weighs."""
-    cumulated = np.cumsum(weights)
+def _weighted_choice(
+    random: np.random.Generator, weights: tuple[int, ...], count: int
+) -> sky.Integers:
+    """Return random indices, each in proportion to its weight."""
+    cumulative = np.cumsum(weights)
     return np.asarray(
-        np.searchsorted(cumulated, random.integers(0, cumulated[-1], count), "right")
+        np.searchsorted(cumulative, random.integers(0, cumulative[-1], count), "right")
     )
 
 
-def _iso(seconds: sky.Integers) -> npt.NDArray[np.str_]:
-    """ISO 8601 of seconds since 1970, UTC, without an offset as the archive writes it."""
+def _isoformat(seconds: sky.Integers) -> npt.NDArray[np.str_]:
+    """Return Unix times in ISO 8601 (UTC) without an offset, as the archive writes dates."""
     return np.datetime_as_string(seconds.astype("datetime64[s]"))

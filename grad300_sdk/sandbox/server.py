@@ -1,4 +1,4 @@
-"""The sandbox: the application on uvicorn, in a thread."""
+"""The sandbox: the application, run by uvicorn in a thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Self
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from .application import Accounts, Misbehaviour, build_application
+from .application import Accounts, FaultInjection, build_application
 from .archive import Archive
 
 USER = "student@example.com"
@@ -22,42 +22,46 @@ TOKEN_LIFETIME = 8 * 24 * 3600.0  # seconds
 
 
 class Sandbox:
-    """
-    A server like that of the GRAD300 archive, on this machine, with synthetic scans.
+    """A local server that behaves like the GRAD300 archive and serves synthetic scans.
 
-    It answers as the real one does, needs no account and no network, and goes away with its
-    `with` block. The same `scans` and `seed` always give the same archive, byte for byte. In each
-    type the scans have the ids 1, 2, 3, ... in the order of their dates, and are listed so.
+    It needs neither an account nor a network, and runs until its `with` block ends. Equal `scans`
+    and `seed` give archives that are equal, byte for byte. The scans of each type have the ids
+    1, 2, 3, ... in the order of their dates, and are listed in that order.
 
     Parameters
     ----------
     scans : int
-        How many scans the archive holds; with four and more there is one of each type.
+        Number of scans in the archive. Four or more scans include at least one of each type.
     seed : int
-        What the scans are drawn from, 0 or above.
+        Seed of the random numbers that the scans are made from; at least 0.
     host : str
-        The address to listen on.
+        Address to listen on.
     port : int
-        The port to listen on; 0 takes a free one.
+        Port to listen on; 0 selects a free one.
     max_limit : int, optional
-        Most scans on a page, however many are asked for.
+        Maximum number of scans per page, even if a request asks for more.
     ignore_filters : bool
-        Whether listings take no notice of `source`, `scan_name`, `date_from` and `date_to`.
+        Whether listings ignore `source`, `scan_name`, `date_from` and `date_to`.
     ignore_offset : bool
-        Whether listings take no notice of `offset`, and give their first page for ever.
+        Whether listings ignore `offset`, so that they repeat their first page endlessly.
     latency : float
-        Seconds to wait before each answer.
+        Delay before each response, in seconds.
     failure_rate : float
-        Share of the requests, from 0 to 1, to answer with status 503.
+        Fraction of the requests, from 0 to 1, that are answered with status 503.
     token_lifetime : float
-        Seconds until a token expires.
+        Time until a token expires, in seconds.
 
     Attributes
     ----------
     user, password : str
-        What to log in with; the password is a new one for each sandbox.
+        The account to log in with. Each sandbox has a new password.
     app : fastapi.FastAPI
-        The application. It answers in-process as well, by `httpx.ASGITransport`, started or not.
+        The application. `httpx.ASGITransport` can call it in process, without `start`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range or has the wrong type.
 
     Examples
     --------
@@ -82,11 +86,11 @@ class Sandbox:
         failure_rate: float = 0.0,
         token_lifetime: float = TOKEN_LIFETIME,
     ) -> None:
-        _check_whole("scans", scans, 0)
-        _check_whole("seed", seed, 0)
-        _check_whole("port", port, 0, 65535)
+        _check_integer("scans", scans, 0)
+        _check_integer("seed", seed, 0)
+        _check_integer("port", port, 0, 65535)
         if max_limit is not None:
-            _check_whole("max_limit", max_limit, 1)
+            _check_integer("max_limit", max_limit, 1)
         _check_number("latency", latency)
         _check_number("failure_rate", failure_rate, 1.0)
         _check_number("token_lifetime", token_lifetime)
@@ -98,7 +102,7 @@ class Sandbox:
 
         self._host = host
         self._port = port
-        self._running: _Running | None = None
+        self._running: _ServerThread | None = None
         self._archive = Archive(scans, seed)
         self.user = USER
         self.password = secrets.token_urlsafe(12)
@@ -111,47 +115,52 @@ class Sandbox:
         )
         if latency or failure_rate:
             self.app.add_middleware(
-                Misbehaviour, latency=latency, failure_rate=failure_rate, seed=seed
+                FaultInjection, latency=latency, failure_rate=failure_rate, seed=seed
             )
 
     @property
     def url(self) -> str:
-        """The server's address, without the prefix of its paths; `RuntimeError` unless it runs."""
+        """The server's base URL, without the API prefix.
+
+        Raises
+        ------
+        RuntimeError
+            If the sandbox is not running.
+        """
         if self._running is None:
-            raise RuntimeError("the sandbox is not running: use it in a with block, or start() it")
+            raise RuntimeError("the sandbox is not running: call start() or use a with block")
         return self._running.url
 
     def start(self) -> Self:
-        """
-        Listen and answer, in a thread of its own; nothing happens if it does already.
+        """Start the server in a thread, unless it is running.
 
         Returns
         -------
         Sandbox
-            Itself.
+            The sandbox itself.
 
         Raises
         ------
         OSError
-            It can't listen there, for instance since the port is in use.
+            If the server cannot listen on the address, for example because the port is in use.
         """
         if self._running is None:
             try:
                 self._archive.open()
-                self._running = _Running(self.app, _listen(self._host, self._port))
+                self._running = _ServerThread(self.app, _open_listener(self._host, self._port))
             except BaseException:
                 self._archive.close()
                 raise
         return self
 
     def stop(self) -> None:
-        """Close every connection and remove the archive; nothing happens if it does not run."""
+        """Close every connection, stop the server and remove the archive, if it is running."""
         running, self._running = self._running, None
-        if running is None or running.stop():  # pragma: no branch - but in forked processes
+        if running is None or running.stop():  # pragma: no branch - except in a forked process
             self._archive.close()
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the server."""
         return self.start()
 
     def __exit__(
@@ -160,74 +169,72 @@ class Sandbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop the server."""
         self.stop()
 
     def __repr__(self) -> str:
-        """Tell the address, not the password."""
+        """Return the address, but not the password."""
         return f"<Sandbox {self._running.url if self._running else 'not running'}>"
 
 
-class _Running:
-    """A server that runs in a thread."""
+class _ServerThread:
+    """A server running in a thread."""
 
     def __init__(self, app: Any, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._process = os.getpid()
         self._listener = listener
-        self._server = _Server(
+        self._server = _ImmediateShutdownServer(
             uvicorn.Config(
-                _without_cancellation(app),
+                _suppress_cancellation(app),
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
-                log_config=None,  # the caller's logging is left as it is
+                log_config=None,  # leave the caller's logging alone
                 log_level="warning",
                 access_log=False,
             )
         )
-        # No need to wait for the thread: until it accepts them, connections queue at the listener.
+        # There is no need to wait for the thread: connections queue at the listener until then.
         self._thread = threading.Thread(
             target=self._server.run, args=([listener],), name="grad300-sandbox", daemon=True
         )
         self._thread.start()
-        _servers_of_process.add(self)
+        _running_servers.add(self)
 
     def stop(self) -> bool:
-        """End the thread; False in a forked process, which has none."""
-        if os.getpid() != self._process:  # pragma: no cover - runs in forked processes alone
+        """Stop the thread, and return whether this process owns it: a forked one does not."""
+        if os.getpid() != self._process:  # pragma: no cover - runs in forked processes only
             return False
         self._server.should_exit = True
         self._thread.join()
-        self._listener.close()  # which a server that was stopped while it started leaves open
-        _servers_of_process.discard(self)
+        self._listener.close()  # a server that is stopped while it starts leaves it open
+        _running_servers.discard(self)
         return True
 
-    def leave_to_parent(self) -> None:  # pragma: no cover - runs in forked processes alone
-        """
-        Let go of the sockets in a forked process, which inherits them open.
+    def release_sockets(self) -> None:  # pragma: no cover - runs in forked processes only
+        """Release the sockets that a forked process inherits, so that its parent can close them.
 
-        Otherwise neither the listener nor a connection would be closed before that process ends.
-        Their numbers stay taken, since the objects that close them are still there.
+        The file descriptors stay open on the null device, since objects still refer to them.
         """
-        nothing = os.open(os.devnull, os.O_RDWR)
+        null = os.open(os.devnull, os.O_RDWR)
         sockets = [self._listener.fileno()]
         for connection in self._server.server_state.connections:
             sockets.append(connection.transport.get_extra_info("socket").fileno())
-        for number in sockets:
-            if number >= 0:
-                os.dup2(nothing, number)
-        os.close(nothing)
+        for descriptor in sockets:
+            if descriptor >= 0:
+                os.dup2(null, descriptor)
+        os.close(null)
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn's server, which on its way out waits for nobody."""
+class _ImmediateShutdownServer(uvicorn.Server):
+    """A uvicorn server that shuts down without waiting for its clients."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        # A connection that is just being accepted takes some turns of the loop to appear.
+        # A connection that is being accepted appears after a few iterations of the event loop.
         for _ in range(5):
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
@@ -238,21 +245,21 @@ class _Server(uvicorn.Server):
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-_servers_of_process: set[_Running] = set()
+_running_servers: set[_ServerThread] = set()
 
 
-def _after_fork() -> None:  # pragma: no cover - runs in forked processes alone
-    for running in list(_servers_of_process):
-        running.leave_to_parent()
-    _servers_of_process.clear()
+def _release_after_fork() -> None:  # pragma: no cover - runs in forked processes only
+    for running in list(_running_servers):
+        running.release_sockets()
+    _running_servers.clear()
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
+    os.register_at_fork(after_in_child=_release_after_fork)
 
 
-def _without_cancellation(app: Any) -> Any:
-    """Wrap an application so that uvicorn does not log the end of a request that is given up."""
+def _suppress_cancellation(app: Any) -> Any:
+    """Wrap an application so that uvicorn does not log the cancellation of a request."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -263,12 +270,13 @@ def _without_cancellation(app: Any) -> Any:
     return wrapped
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    # asyncio turns off Nagle's algorithm, worth 40 ms an answer, only where it sees the protocol.
+    # asyncio disables Nagle's algorithm, which would delay each response by 40 ms, only if the
+    # socket has its protocol set.
     listener = socket.socket(family, kind, protocol)
     try:
-        # On Windows this would share the port with its owner.
+        # On Windows, this option would let two servers share the port.
         if os.name == "posix":  # pragma: no branch
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -279,7 +287,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _check_whole(name: str, value: object, lowest: int, highest: int | None = None) -> None:
+def _check_integer(name: str, value: object, lowest: int, highest: int | None = None) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {value!r}")
     if value < lowest or (highest is not None and value > highest):

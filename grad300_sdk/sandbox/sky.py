@@ -1,4 +1,4 @@
-"""Where the observatory stands, and where its sources are: enough for plausible scans."""
+"""Positions of the observatory and its sources, accurate enough for plausible scans."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ HEIGHT = 650.0
 JD_J2000 = 2451545.0
 JD_UNIX_EPOCH = 2440587.5
 SECONDS_PER_DAY = 86400.0
-SIDEREAL_RATE = 360.98564736629 / SECONDS_PER_DAY  # degrees a second, IAU 1982
+SIDEREAL_RATE = 360.98564736629 / SECONDS_PER_DAY  # degrees per second, IAU 1982
 
-# Right ascension and declination in degrees, ICRS, as SIMBAD gives them.
+# Right ascension and declination in degrees (ICRS), from SIMBAD.
 FIXED_SOURCES = {
     "casa": (350.8500, 58.8150),  # Cassiopeia A
     "cyga": (299.8682, 40.7339),  # Cygnus A
@@ -26,7 +26,7 @@ FIXED_SOURCES = {
     "3c48": (24.4221, 33.1598),
 }
 
-# From equatorial (ICRS) to galactic axes: The Hipparcos Catalogue, ESA SP-1200, eq. 1.5.11.
+# Rotation from ICRS to galactic axes: The Hipparcos Catalogue, ESA SP-1200, eq. 1.5.11.
 _TO_GALACTIC = np.array(
     [
         [-0.0548755604, -0.8734370902, -0.4838350155],
@@ -37,16 +37,15 @@ _TO_GALACTIC = np.array(
 
 
 def julian_date(unix_seconds: Floats | Integers) -> Floats:
-    """Julian date (UTC) of seconds since 1970-01-01."""
+    """Return the Julian dates (UTC) of Unix times."""
     return np.asarray(JD_UNIX_EPOCH + unix_seconds / SECONDS_PER_DAY)
 
 
 def position(source: str, jd: Floats) -> tuple[Floats, Floats]:
-    """
-    Right ascension and declination of a source, in degrees.
+    """Return the right ascension and declination of a source, in degrees.
 
-    What has no place of its own on the sky (a scan in azimuth and elevation, a scan without a
-    source) is taken to follow the Sun, as most of the telescope's scans do.
+    A scan that has no celestial source (in azimuth and elevation, or without a name) follows the
+    Sun, like most scans of the telescope.
     """
     if source in FIXED_SOURCES:
         ra, dec = FIXED_SOURCES[source]
@@ -55,22 +54,20 @@ def position(source: str, jd: Floats) -> tuple[Floats, Floats]:
 
 
 def sun(jd: Floats) -> tuple[Floats, Floats]:
-    """
-    Right ascension and declination of the Sun, in degrees.
+    """Return the right ascension and declination of the Sun, in degrees.
 
-    The low-precision formulas of The Astronomical Almanac, section C: good to 0.01 degree.
+    Uses the low-precision formulas of The Astronomical Almanac, section C: good to 0.01 degree.
     """
     days = jd - JD_J2000
     anomaly = np.deg2rad(357.528 + 0.9856003 * days)
     longitude = 280.460 + 0.9856474 * days + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly)
-    return _from_ecliptic(longitude, np.zeros_like(longitude), days)
+    return _ecliptic_to_equatorial(longitude, np.zeros_like(longitude), days)
 
 
 def moon(jd: Floats) -> tuple[Floats, Floats]:
-    """
-    Geocentric right ascension and declination of the Moon, in degrees.
+    """Return the geocentric right ascension and declination of the Moon, in degrees.
 
-    The low-precision formulas of The Astronomical Almanac, section D: good to 0.3 degree.
+    Uses the low-precision formulas of The Astronomical Almanac, section D: good to 0.3 degree.
     """
     days = jd - JD_J2000
     centuries = days / 36525.0
@@ -94,12 +91,12 @@ def moon(jd: Floats) -> tuple[Floats, Floats]:
         + term(-0.28, 318.3, 6003.15)
         + term(-0.17, 217.6, -407332.21)
     )
-    return _from_ecliptic(longitude, latitude, days)
+    return _ecliptic_to_equatorial(longitude, latitude, days)
 
 
 def azimuth_elevation(ra: Floats, dec: Floats, jd: Floats) -> tuple[Floats, Floats]:
-    """Azimuth (from north through east) and elevation at the observatory, in degrees."""
-    # Mean sidereal time at Greenwich: IAU 1982, its linear part (UT1 taken as UTC).
+    """Return azimuth (from north through east) and elevation at the observatory, in degrees."""
+    # Local mean sidereal time: the linear part of IAU 1982, with UT1 taken as UTC.
     sidereal = 280.46061837 + SIDEREAL_RATE * SECONDS_PER_DAY * (jd - JD_J2000) + LONGITUDE
     hour_angle, delta, phi = np.deg2rad(sidereal - ra), np.deg2rad(dec), np.deg2rad(LATITUDE)
     elevation = np.arcsin(
@@ -113,7 +110,7 @@ def azimuth_elevation(ra: Floats, dec: Floats, jd: Floats) -> tuple[Floats, Floa
 
 
 def galactic(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
-    """Galactic longitude and latitude, in degrees."""
+    """Return galactic longitude and latitude, in degrees."""
     alpha, delta = np.deg2rad(ra), np.deg2rad(dec)
     x, y, z = _TO_GALACTIC @ np.array(
         [np.cos(delta) * np.cos(alpha), np.cos(delta) * np.sin(alpha), np.sin(delta)]
@@ -121,8 +118,10 @@ def galactic(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
     return np.rad2deg(np.arctan2(y, x)) % 360.0, np.rad2deg(np.arcsin(np.clip(z, -1.0, 1.0)))
 
 
-def _from_ecliptic(longitude: Floats, latitude: Floats, days: Floats) -> tuple[Floats, Floats]:
-    """Right ascension and declination, in degrees, of ecliptic coordinates in degrees."""
+def _ecliptic_to_equatorial(
+    longitude: Floats, latitude: Floats, days: Floats
+) -> tuple[Floats, Floats]:
+    """Return the right ascension and declination of ecliptic coordinates, all in degrees."""
     obliquity = np.deg2rad(23.439 - 0.0000004 * days)
     lam, beta = np.deg2rad(longitude), np.deg2rad(latitude)
     ra = np.arctan2(

@@ -7,7 +7,7 @@ from grad300_sdk.sandbox import Sandbox
 
 
 def log_in(sandbox: Sandbox) -> httpx.Client:
-    """A client of a running sandbox that sends a token."""
+    """Return a client of a running sandbox that sends a token."""
     url = f"{sandbox.url}/api/v1"
     form = {"username": sandbox.user, "password": sandbox.password}
     token = httpx.post(f"{url}/login/access-token", data=form).json()["access_token"]

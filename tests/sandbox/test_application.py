@@ -87,7 +87,7 @@ class TestPaths:
     def test_the_health_check_and_the_description_need_no_token(self, sandbox):
         assert httpx.get(f"{sandbox.url}/api/v1/utils/health-check/").json() is True
         document = httpx.get(f"{sandbox.url}/api/v1/openapi.json").json()
-        scan = document["components"]["schemas"]["ScanAnswer"]["properties"]
+        scan = document["components"]["schemas"]["ScanResponse"]["properties"]
         assert {"id", "file_name", "object", "ra", "gain"} <= set(scan)
         listing = document["paths"]["/api/v1/scans/{scan_type}/"]["get"]
         assert {"offset", "limit", "source", "scan_name", "date_from", "date_to"} < {

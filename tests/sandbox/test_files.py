@@ -10,7 +10,7 @@ from grad300_sdk.sandbox.files import SCAN_TYPES, file_size, synthesise
 from grad300_sdk.sandbox.observing import observe
 
 SCANS = [(scan_type, scan) for scan_type, _, scan in observe(400, 0)]
-# The warnings that astropy gives for healthy files of the telescope.
+# The warnings that astropy issues for intact files of the telescope.
 healthy = [
     pytest.mark.filterwarnings("ignore:File may have been truncated"),
     pytest.mark.filterwarnings("ignore:The following header keyword is invalid(.|\n)*DIAMETER"),

@@ -14,7 +14,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "grad300_sdk.sandbox"]
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """Ctrl-C as soon as the sandbox waits."""
+    """Simulate Ctrl-C as soon as the sandbox waits."""
 
     def sleep(seconds):
         raise KeyboardInterrupt

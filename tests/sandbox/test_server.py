@@ -24,7 +24,7 @@ def connect(sandbox):
 
 
 def ask(connection):
-    """Send a request, and give the whole answer."""
+    """Send a request and return the whole response."""
     connection.sendall(f"GET {HEALTH} HTTP/1.1\r\nHost: sandbox\r\n\r\n".encode())
     answer = b""
     while not answer.endswith(b"\r\n\r\ntrue"):
@@ -108,7 +108,7 @@ def test_requests_under_way_are_given_up_quietly(capfd, caplog, monkeypatch):
 
 
 def test_answers_do_not_wait_for_acknowledgements():
-    # With Nagle's algorithm each one on a kept connection takes 40 ms.
+    # With Nagle's algorithm, each response on a persistent connection would take 40 ms.
     with Sandbox(scans=4) as sandbox, connect(sandbox) as connection:
         ask(connection)
         (served,) = sandbox._running._server.server_state.connections
@@ -147,7 +147,7 @@ def test_an_address_of_version_six_stands_in_brackets():
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
     except OSError:
-        pytest.skip("no IPv6 here")
+        pytest.skip("IPv6 is not available")
     with Sandbox(scans=4, host="::1") as sandbox:
         assert sandbox.url.startswith("http://[::1]:")
         assert httpx.get(sandbox.url + HEALTH).json() is True
@@ -187,7 +187,7 @@ def test_a_wrong_argument_is_named(name, value, error, expected):
     assert str(raised.value) == f"{name} must be {expected}, not {value!r}"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is not available")
 def test_a_forked_process_keeps_nothing_open_and_takes_nothing_away():
     sandbox = Sandbox(scans=4).start()
     connection = connect(sandbox)
@@ -195,7 +195,7 @@ def test_a_forked_process_keeps_nothing_open_and_takes_nothing_away():
     alive_reader, alive = os.pipe()
     ready, ready_writer = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # about forking while threads run
         child = os.fork()
     if child == 0:  # pragma: no cover
         signal.alarm(60)

@@ -29,7 +29,7 @@ def test_sun_and_moon_are_where_astropy_has_them(name, tolerance):
 
 
 def test_the_sun_is_where_the_archive_has_it():
-    # Of a public scan: 20250212-083216_IMAGE-GRAD300-SUN_01#_01#.fits
+    # From a public scan: 20250212-083216_IMAGE-GRAD300-SUN_01#_01#.fits
     ra, dec = sky.position("azel", Time(["2025-02-12T08:32:16"]).jd)
     assert ra[0] / 15 == pytest.approx(21.74748, abs=0.002)
     assert dec[0] == pytest.approx(-13.55932, abs=0.01)
@@ -50,5 +50,5 @@ def test_azimuth_and_elevation_are_astropys():
     expected = SkyCoord(ra, dec, unit="deg").transform_to(horizon)
     azimuth, elevation = sky.azimuth_elevation(ra, dec, TIMES.jd)
     ours = SkyCoord(azimuth, elevation, unit="deg", frame=horizon)
-    # They differ by a quarter of a century of precession.
+    # They differ by 25 years of precession.
     assert ours.separation(expected).deg.max() < 0.4

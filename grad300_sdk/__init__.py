@@ -1,6 +1,6 @@
 """A Python SDK for the archive of the GRAD300 radio telescope.
 
-The tree of the archive's API is a tree of Python objects:
+Python objects mirror the URLs of the archive's API:
 
 >>> from grad300_sdk import Client
 >>> client = Client()
@@ -57,8 +57,8 @@ __all__ = [
     "conf",
 ]
 
-# What is not an error is loaded from these modules; every error from grad300_sdk.errors.
-_HOMES = {
+# The modules that define the public names, except for errors: those are in grad300_sdk.errors.
+_MODULES = {
     "AsyncClient": "client",
     "Client": "client",
     "Conf": "configuration",
@@ -69,20 +69,20 @@ _HOMES = {
     "conf": "configuration",
 }
 
-if not TYPE_CHECKING:  # a type checker must still see a misspelt name
+if not TYPE_CHECKING:  # so that type checkers still report misspelt names
 
     def __getattr__(name: str) -> Any:
-        """Load a public name when it is first used: importing the package costs almost nothing."""
+        """Import a public name on first use, so that importing the package is fast."""
         if name == "cache":
             return import_module(f"{__name__}.cache")
         if name not in __all__:
-            from difflib import get_close_matches  # only a mistake needs it
+            from difflib import get_close_matches  # needed only for a misspelt name
 
             near = [] if name.startswith("_") else get_close_matches(name, __all__, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
-        home = import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
-        value = globals()[name] = getattr(home, name)
+        module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
+        value = globals()[name] = getattr(module, name)
         return value
 
     def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""``python -m grad300_sdk``, the same as ``grad300``: needs the extra ``cli``."""
+"""``python -m grad300_sdk``: run the command line ``grad300``, which needs the extra ``cli``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Run the command that the command line names.
+    """Run the command line.
 
     Returns
     -------
     int
-        The exit status, as `grad300_sdk.command_line.run` has it.
+        The exit status, as returned by `grad300_sdk.command_line.run`.
     """
     for module in ("typer", "rich"):
         if find_spec(module) is None:
             sys.stderr.write(
-                f"grad300: the command line needs {module}, which its extra brings: "
+                f"grad300: the command line needs {module}; install it with: "
                 'pip install "grad300-sdk[cli]"\n'
             )
             return 1
@@ -27,7 +27,7 @@ def main() -> int:
         from grad300_sdk.command_line import run
 
         return run()
-    except KeyboardInterrupt:  # while it loads; later, `run` sees it
+    except KeyboardInterrupt:  # during the import; `run` handles it later
         return 130
 
 

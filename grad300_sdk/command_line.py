@@ -1,6 +1,6 @@
-"""``grad300``: the archive on the command line.
+"""The command line, ``grad300``.
 
-What a command gives goes to standard output, all else to standard error, a line each.
+Commands write data to standard output and messages, one line each, to standard error.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 FAILED, WRONG_USAGE = 1, 2
-PIPE_CLOSED = 141  # what a shell says of a program whose reader has gone
+PIPE_CLOSED = 141  # what a shell reports for a program that SIGPIPE ended
 
-# The options of all commands.
-_FOR_ALL = ("--base-url", "--token-file", "--user", "--password-stdin", "--verbose")
-# What the SDK calls a parameter, where it is called something else here.
-_OPTIONS = {
+_GLOBAL_OPTIONS = ("--base-url", "--token-file", "--user", "--password-stdin", "--verbose")
+# The SDK's parameters that have another name on the command line.
+_OPTION_NAMES = {
     "base_url": "--base-url",
     "date_from": "--from",
     "date_to": "--to",
@@ -44,15 +43,15 @@ _OPTIONS = {
     "overwrite=True": "--overwrite",
     "scan_id": "ID",
 }
-# The columns that a terminal has room for first.
-_FIRST = ("id", "scan_type", "file_name", "source", "size", "date")
-_GAP = "  "
-_LONGEST = 60  # characters of a cell on a terminal: more than any file name of the telescope's has
+# The columns to fit on a terminal first.
+_PREFERRED_COLUMNS = ("id", "scan_type", "file_name", "source", "size", "date")
+_COLUMN_GAP = "  "
+_MAX_CELL_LENGTH = 60  # on a terminal; the file names of the telescope are shorter
 
 app = Typer(
-    help="The archive of the GRAD300 radio telescope.",
-    epilog="The options of all commands go before the command.",
-    rich_markup_mode=None,  # help is read on narrow terminals, and in pipes
+    help="Access the archive of the GRAD300 radio telescope.",
+    epilog="Put the options above before the command.",
+    rich_markup_mode=None,  # plain text suits narrow terminals and pipes
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -64,47 +63,47 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        The command and its arguments, by default those of this process.
+        The command and its arguments; by default, those of this process.
 
     Returns
     -------
     int
-        The exit status: 0 if all was done, 1 if something failed, 2 if the usage was wrong; 130
-        after Ctrl-C, and 141 if the reader of the output has gone.
+        The exit status: 0 if everything succeeded, 1 if something failed, 2 if the usage is
+        wrong, 130 after Ctrl-C, and 141 if the reader of the output has closed the pipe.
     """
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
             status = app(arguments, prog_name="grad300", standalone_mode=False)
         except TyperException as error:
-            _say(f"{error.format_message().rstrip('.')}; {_hint(error)}")
+            _write_message(f"{error.format_message().rstrip('.')}; {_usage_hint(error)}")
             return WRONG_USAGE
-        except ValueError as error:  # an argument that the SDK refuses
-            _say(_in_options(str(error)))
+        except ValueError as error:  # the SDK rejected an argument
+            _write_message(_with_option_names(str(error)))
             return WRONG_USAGE
-        except Exception as error:  # whatever went wrong: a line says so
-            _say(_describe(error))
+        except Exception as error:  # the user gets one line, never a traceback
+            _write_message(_describe_error(error))
             return FAILED
     return status or 0
 
 
-def _show_version(is_wanted: bool) -> None:
-    if is_wanted:
-        _write(f"grad300 {__version__}\n")
+def _show_version(is_requested: bool) -> None:
+    if is_requested:
+        _write_output(f"grad300 {__version__}\n")
         raise Exit
 
 
 @dataclass
-class _Access:
-    """How to get at the archive: the options of all commands."""
+class _GlobalOptions:
+    """The options of all commands."""
 
     base_url: str | None
     token_file: Path | None
     user: str | None
     password_stdin: bool
 
-    def client(self) -> Client:
-        """Make a client; the password is asked for, if there is one to ask for."""
+    def make_client(self) -> Client:
+        """Make a client, asking for the password of the user, if any."""
         from grad300_sdk import Client
 
         return Client(
@@ -115,17 +114,17 @@ class _Access:
         )
 
     def check(self) -> None:
-        """Refuse options that contradict each other."""
+        """Raise a ValueError if options contradict each other."""
         if self.user is not None and self.token_file is not None:
-            raise ValueError("give either --user or --token-file, not both")
+            raise ValueError("use either --user or --token-file, not both")
         if self.user is None and self.password_stdin:
             raise ValueError("--password-stdin needs --user")
 
     def _password(self, user: str) -> str:
         if not (self.password_stdin or sys.stdin.isatty()):
             raise ValueError(
-                "there is no terminal to ask for the password at; --password-stdin reads it from "
-                "standard input"
+                "there is no terminal to enter the password on; use --password-stdin to read it "
+                "from standard input"
             )
         try:
             if self.password_stdin:
@@ -134,10 +133,12 @@ class _Access:
                 password = getpass.getpass(f"Password of {_one_line(user)}: ")
         except EOFError:
             password = ""
-        except UnicodeError:  # its text shows a part of the password
-            raise ValueError("the password is not written in the encoding of this place") from None
+        except UnicodeError:  # its message contains a part of the password
+            raise ValueError(
+                "the password is not valid text in the encoding of standard input"
+            ) from None
         if not password:
-            raise ValueError("no password was given")
+            raise ValueError("the password is empty")
         return password
 
 
@@ -145,73 +146,77 @@ class _Access:
 def _main(
     context: Context,
     base_url: Annotated[
-        str | None, Option(metavar="URL", help="The archive's server.", show_default=False)
+        str | None, Option(metavar="URL", help="URL of the archive's server.", show_default=False)
     ] = None,
     token_file: Annotated[
-        Path | None, Option(metavar="FILE", help="A file that holds a bearer token.")
+        Path | None, Option(metavar="FILE", help="File with a bearer token.")
     ] = None,
     user: Annotated[
-        str | None, Option(metavar="EMAIL", help="An account; its password is asked for.")
+        str | None, Option(metavar="EMAIL", help="Account to log in with; asks for its password.")
     ] = None,
     password_stdin: Annotated[
         bool, Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
     verbose: Annotated[
-        bool, Option("--verbose", "-v", help="Say which requests are sent.")
+        bool, Option("--verbose", "-v", help="Log each request to standard error.")
     ] = False,
     version: Annotated[
         bool,
-        Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+        Option(
+            "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
-    access = context.obj = _Access(base_url, token_file, user, password_stdin)
-    access.check()
+    options = context.obj = _GlobalOptions(base_url, token_file, user, password_stdin)
+    options.check()
     _log_to_standard_error(logging.INFO if verbose else logging.WARNING)
 
 
 @app.command(epilog="Example: grad300 tree | grep download")
 def tree() -> None:
-    """Print all calls of the SDK, and what they send."""
+    """Print all calls of the SDK and the requests that they send."""
     from grad300_sdk import Client
 
     with Client(force_noauth=True) as client:
-        _write(f"{client.tree()}\n")
+        _write_output(f"{client.tree()}\n")
 
 
 @app.command(epilog="Example: grad300 get /scans/TPI/ --param limit=3 --param source=sun")
 def get(
     context: Context,
-    path: Annotated[str, Argument(metavar="PATH", help="A path below the API's prefix.")],
+    path: Annotated[str, Argument(metavar="PATH", help="Path below the API's prefix.")],
     param: Annotated[
         list[str] | None,
-        Option(metavar="NAME=VALUE", help="A parameter of the query; may be repeated."),
+        Option(metavar="NAME=VALUE", help="Query parameter; can be repeated."),
     ] = None,
 ) -> None:
-    """Print what the API has at a path.
+    """Send a GET request to any path of the API and print the response.
 
-    That is JSON, indented on a terminal. What is no JSON is written as it comes.
+    JSON is indented on a terminal. Anything else is written unchanged.
     """
     from grad300_sdk.engine.body import decode_json, describe
     from grad300_sdk.errors import DecodeError
 
     if "://" in path or path.startswith("//"):
-        raise ValueError(f"PATH is {path!r}, where one below the prefix is needed, like '/scans/'")
-    query = _query(param or [])
-    with context.obj.client() as client:
+        raise ValueError(
+            f"PATH must be a path below the API's prefix, such as '/scans/', not {path!r}"
+        )
+    query = _parse_query(param or [])
+    with context.obj.make_client() as client:
         response = client.request("GET", path, params=query)
         try:
-            _write(_as_json(decode_json(response), is_indented=sys.stdout.isatty()))
+            _write_output(_as_json(decode_json(response), is_indented=sys.stdout.isatty()))
         except DecodeError:
             if sys.stdout.isatty() and response.content:
                 raise DecodeError(
-                    f"no JSON, and not for a terminal: {describe(response)}; "
-                    "send it to a file, with '> FILE'"
+                    "the response is not JSON, so it is not written to a terminal: "
+                    f"{describe(response)}; redirect it to a file with '> FILE'"
                 ) from None
-            _write(response.content)
+            _write_output(response.content)
 
 
 class _Format(StrEnum):
-    """How a listing is written."""
+    """The format of a listing."""
 
     TABLE = "table"
     CSV = "csv"
@@ -229,14 +234,14 @@ _SUFFIXES = {
 }
 
 
-def _whole(text: str) -> int:
+def _parse_integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise BadParameter(f"{text!r} is no whole number") from None
+        raise BadParameter(f"{text!r} is not a whole number") from None
 
 
-def _complete_type() -> list[str]:
+def _complete_scan_type() -> list[str]:
     return ["TPI", "Images", "Spectrum", "OnOff"]
 
 
@@ -244,18 +249,20 @@ _Type = Annotated[
     str | None,
     Argument(
         metavar="TYPE",
-        help="TPI, Images, Spectrum or OnOff; all four if not given.",
-        autocompletion=_complete_type,
+        help="TPI, Images, Spectrum or OnOff; by default, all four types.",
+        autocompletion=_complete_scan_type,
         show_default=False,
     ),
 ]
-_Source = Annotated[str | None, Option(metavar="S", help="What the source's name has in it.")]
-_ScanName = Annotated[str | None, Option(metavar="N", help="What the file's name has in it.")]
+_Source = Annotated[str | None, Option(metavar="S", help="Part of the source's name.")]
+_ScanName = Annotated[str | None, Option(metavar="N", help="Part of the file's name.")]
 _From = Annotated[
-    str | None, Option("--from", metavar="DATE", help="The earliest date, like 2025-02-04.")
+    str | None, Option("--from", metavar="DATE", help="Earliest date, such as 2025-02-04.")
 ]
-_To = Annotated[str | None, Option("--to", metavar="DATE", help="The latest date.")]
-_MaxResults = Annotated[int | None, Option(metavar="N", help="The most scans.", parser=_whole)]
+_To = Annotated[str | None, Option("--to", metavar="DATE", help="Latest date.")]
+_MaxResults = Annotated[
+    int | None, Option(metavar="N", help="Maximum number of scans.", parser=_parse_integer)
+]
 
 
 @app.command(epilog="Example: grad300 scans TPI --source sun --from 2025-02-01 --format csv")
@@ -269,148 +276,154 @@ def scans(
     max_results: _MaxResults = None,
     form: Annotated[
         _Format | None,
-        Option("--format", help="By default what FILE's ending says, else a table."),
+        Option("--format", help="By default, chosen by the extension of FILE, or else table."),
     ] = None,
     output: Annotated[
-        Path | None, Option(metavar="FILE", help="Write to a file, whole or not at all.")
+        Path | None, Option(metavar="FILE", help="Write to a file, completely or not at all.")
     ] = None,
 ) -> None:
     """List the scans that match.
 
-    A table on a terminal has the columns that fit; a pipe and a file get them all.
+    On a terminal, a table has the columns that fit; in a pipe or a file, it has all of them.
     """
     if output is not None:
-        if output.is_dir() or not output.parent.is_dir():
-            what = "is a folder itself" if output.is_dir() else "is in a folder that is not there"
-            raise ValueError(f"--output is {str(output)!r}, which {what}")
+        if output.is_dir():
+            raise ValueError(f"--output must be a file, but {str(output)!r} is a folder")
+        if not output.parent.is_dir():
+            raise ValueError(f"the folder of --output {str(output)!r} does not exist")
         form = form or _SUFFIXES.get(output.suffix.lower())
-    with context.obj.client() as client:
-        found = client.scans if scan_type is None else client.scans[scan_type]
-        asked = {
+    with context.obj.make_client() as client:
+        listing = client.scans if scan_type is None else client.scans[scan_type]
+        filters = {
             "source": source,
             "scan_name": scan_name,
             "date_from": date_from,
             "date_to": date_to,
             "max_results": max_results,
         }
-        is_shown = output is None and sys.stdout.isatty()
+        on_terminal = output is None and sys.stdout.isatty()
         if form is _Format.JSON:
-            text = _as_json(list(found.search(**asked)), is_indented=is_shown)
+            text = _as_json(list(listing.search(**filters)), is_indented=on_terminal)
         else:
-            text = _as_text(found.table(**asked), form or _Format.TABLE, is_shown=is_shown)
+            text = _as_text(
+                listing.table(**filters), form or _Format.TABLE, on_terminal=on_terminal
+            )
     if output is None:
-        _write(text)
+        _write_output(text)
     else:
-        _save(output, text.encode())
+        _write_file(output, text.encode())
 
 
 @app.command(epilog="Example: grad300 download TPI 3 14 15 --dir scans")
 def download(
     context: Context,
     directory: Annotated[
-        Path, Option("--dir", metavar="DIR", help="The folder for the files; made if missing.")
+        Path, Option("--dir", metavar="DIR", help="Folder for the files; created if missing.")
     ],
     scan_type: _Type = None,
     ids: Annotated[
         list[int] | None,
-        Argument(parser=_whole, metavar="ID", help="The numbers of scans.", show_default=False),
+        Argument(parser=_parse_integer, metavar="ID", help="Ids of scans.", show_default=False),
     ] = None,
     source: _Source = None,
     scan_name: _ScanName = None,
     date_from: _From = None,
     date_to: _To = None,
     max_results: _MaxResults = None,
-    overwrite: Annotated[
-        bool, Option("--overwrite", help="Replace files that are there already.")
-    ] = False,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace existing files.")] = False,
     progress: Annotated[
         bool | None,
-        Option(help="A progress bar; by default on terminals.", show_default=False),
+        Option(help="Show a progress bar; by default, only on a terminal.", show_default=False),
     ] = None,
 ) -> int:
-    """Save the files of scans, by ids or by filters.
+    """Save the files of scans, selected by ids or by filters.
 
-    Their paths are printed. A file that is there with the size that the archive knows is skipped.
+    Prints the path of each file. Skips files that exist with the size that the archive lists.
     """
-    asked = {
+    filters = {
         "source": source,
         "scan_name": scan_name,
         "date_from": date_from,
         "date_to": date_to,
         "max_results": max_results,
     }
-    if bool(ids) == any(asked.values()):
-        raise ValueError("say which scans: either by their ids, or by filters like --source")
-    with context.obj.client() as client:
-        found = client.scans if scan_type is None else client.scans[scan_type]
-        rows = [found[each] for each in dict.fromkeys(ids)] if ids else found.records(**asked)
-        done = client.scans.download(rows, directory, overwrite=overwrite, progress=progress)
-    return _report(done)
+    if bool(ids) == any(filters.values()):
+        raise ValueError("select scans either by ids or by filters such as --source")
+    with context.obj.make_client() as client:
+        listing = client.scans if scan_type is None else client.scans[scan_type]
+        if ids:
+            rows = [listing[scan_id] for scan_id in dict.fromkeys(ids)]
+        else:
+            rows = listing.records(**filters)
+        report = client.scans.download(rows, directory, overwrite=overwrite, progress=progress)
+    return _print_report(report)
 
 
 @app.command(epilog="Example: grad300 sandbox --scans 500 --seed 7")
 def sandbox(
-    host: Annotated[str, Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 0,
-    scans: Annotated[int, Option(min=0, metavar="N", help="How many scans there are.")] = 200,
-    seed: Annotated[int, Option(min=0, metavar="S", help="What they are drawn from.")] = 0,
+    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="Port; 0 selects a free one.")] = 0,
+    scans: Annotated[int, Option(min=0, metavar="N", help="Number of scans.")] = 200,
+    seed: Annotated[int, Option(min=0, metavar="S", help="Seed of the random numbers.")] = 0,
 ) -> int:
-    """Run an archive of synthetic scans, until Ctrl-C.
+    """Run a server with synthetic scans until Ctrl-C.
 
-    Its address, user and password are printed.
+    Prints its address, user and password.
     """
     from grad300_sdk.sandbox.__main__ import main
 
-    given = {"--host": host, "--port": port, "--scans": scans, "--seed": seed}
-    return main([f"{name}={value}" for name, value in given.items()])
+    options = {"--host": host, "--port": port, "--scans": scans, "--seed": seed}
+    return main([f"{name}={value}" for name, value in options.items()])
 
 
-def _query(params: Sequence[str]) -> dict[str, list[str]]:
-    """Read the parameters of a query; one that is repeated has several values."""
+def _parse_query(params: Sequence[str]) -> dict[str, list[str]]:
+    """Parse query parameters; a repeated one has several values."""
     query: dict[str, list[str]] = {}
     for text in params:
         name, sign, value = text.partition("=")
         if not (name and sign):
-            raise ValueError(f"--param is {text!r}, where NAME=VALUE is needed")
+            raise ValueError(f"--param must be NAME=VALUE, not {text!r}")
         query.setdefault(name, []).append(value)
     return query
 
 
-def _report(done: Any) -> int:
-    """Print where the files are, and say what became of each row of a bulk download."""
+def _print_report(report: Any) -> int:
+    """Print the outcome of a bulk download; return the exit status."""
     counts = dict.fromkeys(("saved", "skipped", "failed"), 0)
-    for row in done:
+    for row in report:
         counts[row["status"]] += 1
         if row["status"] == "failed":
-            _say(f"{row['scan_type']} {row['id']}: {_in_options(str(row['error']))}")
+            _write_message(
+                f"{row['scan_type']} {row['id']}: {_with_option_names(str(row['error']))}"
+            )
         else:
-            _write(f"{_one_line(str(row['path']))}\n")
-    _say(", ".join(f"{count} {status}" for status, count in counts.items()))
+            _write_output(f"{_one_line(str(row['path']))}\n")
+    _write_message(", ".join(f"{count} {status}" for status, count in counts.items()))
     return FAILED if counts["failed"] else 0
 
 
 def _as_json(value: object, *, is_indented: bool) -> str:
-    """Write JSON, in a line or indented, with all that a terminal would obey escaped."""
+    """Return JSON, indented or on one line, with unprintable characters escaped."""
     import msgspec
 
     data = msgspec.json.encode(value)
     text = (msgspec.json.format(data, indent=2) if is_indented else data).decode()
-    return "\n".join(map(_escaped, text.split("\n"))) + "\n"
+    return "\n".join(map(_escape_unprintable, text.split("\n"))) + "\n"
 
 
-def _escaped(line: str) -> str:
-    """Write what can't be printed as JSON does, where most lines have nothing of the kind."""
-    if line.isprintable():
+def _escape_unprintable(line: str) -> str:
+    """Return a line with its unprintable characters escaped as in JSON."""
+    if line.isprintable():  # almost every line is
         return line
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
-def _as_text(table: Any, form: _Format, *, is_shown: bool) -> str:
-    """Write a table; one that is shown on a terminal fits into it, and can't do it any harm."""
+def _as_text(table: Any, form: _Format, *, on_terminal: bool) -> str:
+    """Return a table as text; for a terminal, without control characters and within its width."""
     from grad300_sdk.engine.errors import harmless
 
     if form is _Format.TABLE:
-        return _lay_out(table, shutil.get_terminal_size().columns if is_shown else None)
+        return _as_aligned_text(table, shutil.get_terminal_size().columns if on_terminal else None)
     if form is _Format.CSV:
         text = _as_csv(table)
     elif form is _Format.ECSV:
@@ -421,87 +434,93 @@ def _as_text(table: Any, form: _Format, *, is_shown: bool) -> str:
         with BytesIO() as data:
             table.write(data, format="votable")
             text = data.getvalue().decode()
-    return "\n".join(map(harmless, text.split("\n"))) if is_shown else text
+    return "\n".join(map(harmless, text.split("\n"))) if on_terminal else text
 
 
 def _as_csv(table: Any) -> str:
-    """Write a table as RFC 4180 has it, with the line ends of this place."""
+    """Return a table as CSV (RFC 4180), but with newlines at the ends of lines."""
     import csv
 
-    columns = [_texts(table[name]) for name in table.colnames]
+    columns = [_cell_texts(table[name]) for name in table.colnames]
     with StringIO() as lines:
         plain = csv.writer(lines, lineterminator="\n")
         quoted = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_ALL)
         for row in (table.colnames, *zip(*columns, strict=True)):
-            # The one line end that `plain` does not quote.
+            # `plain` does not quote a carriage return.
             (quoted if "\r" in "".join(row) else plain).writerow(row)
         return lines.getvalue()
 
 
-def _texts(column: Any) -> list[str]:
-    """Give the cells of a column as text, empty where a value is missing."""
+def _cell_texts(column: Any) -> list[str]:
+    """Return the cells of a column as text; a missing value is an empty string."""
     if hasattr(column, "isot"):  # a Time
         times = column.unmasked.utc.isot.tolist()
-        return ["" if gone else text for text, gone in zip(times, column.mask, strict=True)]
+        return [
+            "" if is_missing else text for text, is_missing in zip(times, column.mask, strict=True)
+        ]
     return ["" if value is None else str(value) for value in column.tolist()]
 
 
-def _lay_out(table: Any, width: int | None) -> str:
-    """Write a table for reading: all columns, or those that a terminal of some width can hold."""
+def _as_aligned_text(table: Any, width: int | None) -> str:
+    """Return a table in aligned columns: all of them, or those that fit into a width."""
     from rich.cells import cell_len, set_cell_size
 
     from grad300_sdk.engine.errors import harmless
 
-    longest = sys.maxsize if width is None else _LONGEST
+    max_length = sys.maxsize if width is None else _MAX_CELL_LENGTH
     columns: dict[str, list[str]] = {}
     for name in table.colnames:
         unit = getattr(table[name], "unit", None)
         head = f"{name} [{unit}]" if unit else name
-        texts = [harmless(text) or "--" for text in (head, *_texts(table[name]))]
-        columns[name] = [t if len(t) <= longest else f"{t[:longest]}…" for t in texts]
+        texts = [harmless(text) or "--" for text in (head, *_cell_texts(table[name]))]
+        columns[name] = [
+            text if len(text) <= max_length else f"{text[:max_length]}…" for text in texts
+        ]
     sizes = {name: max(map(cell_len, texts)) for name, texts in columns.items()}
-    names = table.colnames if width is None else _fitting(sizes, width)
+    names = table.colnames if width is None else _columns_that_fit(sizes, width)
     padded = [[set_cell_size(text, sizes[name]) for text in columns[name]] for name in names]
-    lines = [_GAP.join(row).rstrip() for row in zip(*padded, strict=True)]
+    lines = [_COLUMN_GAP.join(row).rstrip() for row in zip(*padded, strict=True)]
     if width is not None:
-        lines[0] = style(lines[0], bold=True) if _may_be_bold() else lines[0]
+        lines[0] = style(lines[0], bold=True) if _terminal_has_styles() else lines[0]
         if len(names) < len(sizes):
-            _say(f"{len(names)} of {len(sizes)} columns fit here; --format csv has them all")
+            _write_message(
+                f"{len(names)} of {len(sizes)} columns fit; use --format csv to get all of them"
+            )
     return "".join(f"{line}\n" for line in lines)
 
 
-def _may_be_bold() -> bool:
+def _terminal_has_styles() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _fitting(sizes: dict[str, int], width: int) -> list[str]:
-    """Choose the columns that fit, those first that matter most."""
-    rank = {name: place for place, name in enumerate(_FIRST)}
+def _columns_that_fit(sizes: dict[str, int], width: int) -> list[str]:
+    """Return the names of the columns that fit into a width, preferring the important ones."""
+    rank = {name: place for place, name in enumerate(_PREFERRED_COLUMNS)}
     fitting = set()
-    room = width + len(_GAP)
-    for name in sorted(sizes, key=lambda name: rank.get(name, len(_FIRST))):
-        if sizes[name] + len(_GAP) <= room:
-            room -= sizes[name] + len(_GAP)
+    room = width + len(_COLUMN_GAP)
+    for name in sorted(sizes, key=lambda name: rank.get(name, len(_PREFERRED_COLUMNS))):
+        if sizes[name] + len(_COLUMN_GAP) <= room:
+            room -= sizes[name] + len(_COLUMN_GAP)
             fitting.add(name)
     return [name for name in sizes if name in fitting]
 
 
-def _save(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+def _write_file(path: Path, data: bytes) -> None:
+    """Write a file completely or not at all."""
     if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
-        path.write_bytes(data)  # a device or a pipe, which can't be replaced
+        path.write_bytes(data)  # a device or a pipe cannot be replaced
         return
     from grad300_sdk.saving import write_whole
 
     path = path.resolve()
     try:
         write_whole(path, data)
-    except OSError as error:  # which names the hidden file
+    except OSError as error:  # its message names the temporary file
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def _write(data: str | bytes) -> None:
-    """Write to standard output: text as its terminal has it, in UTF-8 to all else."""
+def _write_output(data: str | bytes) -> None:
+    """Write to standard output: text in the encoding of a terminal, in UTF-8 elsewhere."""
     out = sys.stdout
     if isinstance(data, str):
         data = data.encode(out.encoding if out.isatty() else "utf-8", "backslashreplace")
@@ -510,14 +529,14 @@ def _write(data: str | bytes) -> None:
         out.buffer.write(data)
         out.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # discard what is still buffered
         if isinstance(error, BrokenPipeError):
             raise Exit(PIPE_CLOSED) from None
         raise
 
 
-def _say(text: str) -> None:
-    """Write a line to standard error."""
+def _write_message(text: str) -> None:
+    """Write a message to standard error as one line."""
     sys.stderr.write(f"grad300: {_one_line(text)}\n")
 
 
@@ -527,8 +546,8 @@ def _one_line(text: str) -> str:
     return harmless(" ".join(text.split()))
 
 
-def _describe(error: Exception) -> str:
-    """Say what went wrong: as the SDK and the operating system do, or with the error's name."""
+def _describe_error(error: Exception) -> str:
+    """Return a description of an error; one that is not expected includes its type."""
     from grad300_sdk.errors import Grad300APIError, Grad300Error
 
     if isinstance(error, Grad300APIError):
@@ -538,25 +557,25 @@ def _describe(error: Exception) -> str:
     return str(error) if known else f"{type(error).__name__}: {error}"
 
 
-def _in_options(text: str) -> str:
-    """Call the SDK's parameters what they are called here."""
-    return re.sub("|".join(_OPTIONS), lambda match: _OPTIONS[match[0]], text)
+def _with_option_names(text: str) -> str:
+    """Return a message of the SDK with its parameters replaced by the command line's options."""
+    return re.sub("|".join(_OPTION_NAMES), lambda match: _OPTION_NAMES[match[0]], text)
 
 
-def _hint(error: TyperException) -> str:
-    """Say what to do about a wrong usage."""
-    if getattr(error, "option_name", None) in _FOR_ALL:
-        return "it goes before the command"
+def _usage_hint(error: TyperException) -> str:
+    """Return a hint on how to correct the usage."""
+    if getattr(error, "option_name", None) in _GLOBAL_OPTIONS:
+        return "put it before the command"
     path = getattr(getattr(error, "ctx", None), "command_path", "grad300")
     return f"see '{path} --help'"
 
 
 def _show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
-    _say(f"warning: {message}")
+    _write_message(f"warning: {message}")
 
 
-class _Line(logging.Formatter):
-    """A log record in a line."""
+class _OneLineFormatter(logging.Formatter):
+    """A formatter that writes each log record as one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         return f"{record.name}: {_one_line(record.getMessage())}"
@@ -564,5 +583,5 @@ class _Line(logging.Formatter):
 
 def _log_to_standard_error(level: int) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(_Line())
+    handler.setFormatter(_OneLineFormatter())
     logging.basicConfig(level=level, handlers=[handler])

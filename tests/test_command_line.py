@@ -1,4 +1,4 @@
-"""The command line, as users run it: in pipes, on a terminal, and within this process."""
+"""The command line as users run it: in pipes, on a terminal, and within this process."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from grad300_sdk.command_line import run
 from grad300_sdk.sandbox import Sandbox
 
 COMMAND = [sys.executable, "-W", "error", "-m", "grad300_sdk"]
-# A process that runs a command on a terminal of its own, of a width that is given first: what
-# that shows comes out of the pipe.
+# Runs a command on a pseudo-terminal whose width is the first argument, and copies what the
+# terminal shows to standard output.
 ON_TERMINAL = [
     sys.executable,
     "-c",
@@ -39,12 +39,12 @@ ON_TERMINAL = [
 ]
 HOSTILE = "<script>\x1b[31m[red]\x07\u202e\xad\U000e0041\x85x\ny\rz"
 
-posix = pytest.mark.skipif(os.name != "posix", reason="there are no such terminals")
+posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need POSIX")
 
 
 @dataclass
 class Done:
-    """What became of a command."""
+    """The outcome of a command."""
 
     status: int
     output: str
@@ -52,7 +52,7 @@ class Done:
 
     @property
     def error(self) -> str:
-        """The one line that says what went wrong."""
+        """The one line of the error message."""
         assert self.output == ""
         assert self.errors.startswith("grad300: ")
         assert self.errors.count("\n") == 1
@@ -61,7 +61,7 @@ class Done:
 
 @pytest.fixture
 def here(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run a command in this process."""
+    """Return a function that runs a command in this process."""
 
     def call(*arguments: object) -> Done:
         capfd.readouterr()
@@ -73,7 +73,7 @@ def here(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
 
 
 def piped(*arguments: object, given: str = "", **environment: str) -> Done:
-    """Run a command in a process of its own, in pipes."""
+    """Run a command in a process of its own, with pipes."""
     done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         input=given.encode(),
@@ -87,7 +87,7 @@ def piped(*arguments: object, given: str = "", **environment: str) -> Done:
 def shown(
     *arguments: object, columns: int = 80, answers: tuple[tuple[str, str], ...] = ()
 ) -> tuple[int, str]:
-    """Run a command on a terminal; `answers` are prompts and what is typed then."""
+    """Run a command on a terminal; `answers` pairs prompts with what the user types."""
     process = subprocess.Popen(
         [*ON_TERMINAL, str(columns), *COMMAND, *map(str, arguments)],
         stdin=subprocess.PIPE,
@@ -101,7 +101,7 @@ def shown(
         for prompt, typed in answers:
             while not seen.endswith(prompt.encode()):
                 piece = process.stdout.read(1)
-                assert piece, f"there is no {prompt!r} in {seen!r}"
+                assert piece, f"{prompt!r} is not in {seen!r}"
                 seen += piece
             process.stdin.write(typed.encode())
             process.stdin.flush()
@@ -120,7 +120,7 @@ def token_file(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture
 def access(sandbox: Sandbox, token_file: Path) -> tuple[str, ...]:
-    """The options that let a command in."""
+    """Return the options that give a command access to the sandbox."""
     return "--base-url", sandbox.url, "--token-file", str(token_file)
 
 
@@ -130,7 +130,7 @@ def by_password(sandbox: Sandbox) -> tuple[str, ...]:
 
 
 def hostile_answers(request: Received) -> Any:
-    """An archive with one scan, whose every text is hostile."""
+    """Answer like an archive with one scan, all of whose texts are hostile."""
     row = {"id": 1, "file_name": HOSTILE, "object": "[red]sun", "comment": HOSTILE, "size": 3}
     if request.target.endswith("/download"):
         return answer(b"\x1b[31mno FITS file\n")
@@ -149,7 +149,7 @@ def hostile() -> Iterator[tuple[str, ...]]:
 
 
 def is_harmless(text: str, *, keeps: str = "\n") -> bool:
-    """Say whether a terminal can show a text as it stands."""
+    """Return whether a terminal can safely show a text unchanged."""
     return all(letter in keeps or letter.isprintable() for letter in text)
 
 
@@ -195,29 +195,29 @@ class TestUsage:
             ("", "Missing command; see 'grad300 --help'"),
             ("tre", "No such command 'tre'"),
             ("--what tree", "No such option: --what"),
-            ("scans --base-url x", "No such option: --base-url; it goes before the command"),
+            ("scans --base-url x", "No such option: --base-url; put it before the command"),
             ("get", "Missing argument 'PATH'; see 'grad300 get --help'"),
             ("get /scans/../users/me", "'/scans/../users/me' has a segment '.' or '..'"),
-            ("get https://example.org/", "'https://example.org/', where one below the prefix"),
-            ("get //example.org/", "'//example.org/', where one below the prefix"),
+            ("get https://example.org/", "PATH must be a path below the API's prefix"),
+            ("get //example.org/", "such as '/scans/', not '//example.org/'"),
             ("get /scans/#1", "write '%23'"),
-            ("get /scans/TPI/ --param limit", "--param is 'limit', where NAME=VALUE is needed"),
-            ("get /scans/TPI/ --param =3", "--param is '=3', where NAME=VALUE is needed"),
+            ("get /scans/TPI/ --param limit", "--param must be NAME=VALUE, not 'limit'"),
+            ("get /scans/TPI/ --param =3", "--param must be NAME=VALUE, not '=3'"),
             ("scans moon", "'moon' is no scan type; the scan types are 'TPI', 'Images'"),
             ("scans --from yesterday", "--from is 'yesterday', where a date is needed"),
             ("scans --to 2025-13-01", "--to is '2025-13-01', where a date is needed"),
             ("scans --from 2025-02-02 --to 2025-02-01", "--to (2025-02-01) is before --from"),
             ("scans --max-results 0", "--max-results is 0, but must be at least 1"),
-            ("scans --max-results few", "'--max-results': 'few' is no whole number"),
+            ("scans --max-results few", "'--max-results': 'few' is not a whole number"),
             ("scans --format xls", "--format"),
-            ("scans --output nowhere/x.csv", "'nowhere/x.csv', which is in a folder that is not"),
-            ("scans --output .", "--output is '.', which is a folder itself"),
+            ("scans --output nowhere/x.csv", "--output 'nowhere/x.csv' does not exist"),
+            ("scans --output .", "--output must be a file, but '.' is a folder"),
             ("download TPI 1", "Missing option '--dir'"),
-            ("download TPI --dir x", "either by their ids, or by filters"),
-            ("download TPI --source= --dir x", "either by their ids, or by filters"),
-            ("download TPI 1 --source sun --dir x", "either by their ids, or by filters"),
-            ("download TPI one --dir x", "'one' is no whole number"),
-            ("download TPI 1.5 --dir x", "'1.5' is no whole number"),
+            ("download TPI --dir x", "either by ids or by filters"),
+            ("download TPI --source= --dir x", "either by ids or by filters"),
+            ("download TPI 1 --source sun --dir x", "either by ids or by filters"),
+            ("download TPI one --dir x", "'one' is not a whole number"),
+            ("download TPI 1.5 --dir x", "'1.5' is not a whole number"),
             ("download TPI -1 --dir x", "-1"),
             ("download TPI --dir x -- -1", "ID is -1, but must be at least 0"),
             ("download moon 1 --dir x", "'moon' is no scan type"),
@@ -226,7 +226,7 @@ class TestUsage:
             ("--base-url archive scans", "--base-url is 'archive', where an http or https URL"),
             ("--base-url http://me:secret@host scans", "--base-url holds a user name or password"),
             ("--token-file missing scans", "the token file missing can't be read"),
-            ("--user me --token-file token tree", "give either --user or --token-file, not both"),
+            ("--user me --token-file token tree", "use either --user or --token-file, not both"),
             ("--password-stdin tree", "--password-stdin needs --user"),
         ],
     )
@@ -241,7 +241,7 @@ class TestUsage:
     def test_both_ways_to_run_it_are_the_same(self, sandbox):
         script = Path(sys.executable).with_name("grad300")
         if not script.is_file():
-            pytest.skip("the package is not installed here")
+            pytest.skip("the package is not installed")
         for arguments in (["tree"], ["get"]):
             done = subprocess.run([script, *arguments], capture_output=True, timeout=60)
             same = piped(*arguments)
@@ -252,7 +252,7 @@ class TestUsage:
 
 class TestWithoutExtras:
     def without(self, module: str, *arguments: str) -> Done:
-        """Run a command where a module is not installed."""
+        """Run a command as if a module were not installed."""
         code = f"""
 import sys, importlib.util
 from grad300_sdk import __main__
@@ -303,7 +303,7 @@ class TestAccess:
     @pytest.mark.parametrize("given", ["", "\n"])
     def test_none_there_is_said(self, by_password, given):
         done = piped(*by_password, "--password-stdin", "scans", given=given)
-        assert (done.status, done.error) == (2, "no password was given")
+        assert (done.status, done.error) == (2, "the password is empty")
 
     def test_without_a_terminal_it_is_not_asked_for(self, by_password):
         done = piped(*by_password, "scans")
@@ -315,7 +315,7 @@ class TestAccess:
         monkeypatch.setattr(sys, "stdin", given)
         done = here(*by_password, "--password-stdin", "scans")
         assert done.status == 2
-        assert done.error == "the password is not written in the encoding of this place"
+        assert done.error == "the password is not valid text in the encoding of standard input"
 
     @posix
     def test_on_a_terminal_it_is_asked_for_and_not_shown(self, sandbox, by_password):
@@ -432,11 +432,11 @@ class TestGet:
 
     def test_whatever_else_goes_wrong_is_a_line_too(self, here, monkeypatch):
         def fail(self, **options):
-            raise RuntimeError("what nobody\nthought of")
+            raise RuntimeError("something\nunexpected")
 
         monkeypatch.setattr(Client, "tree", fail)
         done = here("tree")
-        assert (done.status, done.error) == (1, "RuntimeError: what nobody thought of")
+        assert (done.status, done.error) == (1, "RuntimeError: something unexpected")
 
 
 class TestScans:
@@ -509,7 +509,7 @@ class TestScans:
         lines[0] = re.sub(r"\x1b\[\d+m", "", lines[0])
         assert len(lines) == 5
         assert max(map(len, lines)) <= columns
-        assert ("columns fit here" in seen) == (columns < 400)
+        assert ("columns fit;" in seen) == (columns < 400)
         assert ("20250130-093000_TPI" in seen) == (columns >= 80)
         assert ("nsamples" in seen) == (columns == 400)
 
@@ -777,7 +777,7 @@ class TestSandbox:
 
 @posix
 class TestEnds:
-    """A reader that goes away, and Ctrl-C: no tracebacks."""
+    """A reader that closes the pipe, and Ctrl-C: no tracebacks."""
 
     def test_a_broken_pipe_is_quiet(self, access):
         command = [*COMMAND, *access, "scans", "--format", "csv"]
@@ -792,7 +792,7 @@ class TestEnds:
 
     def test_a_full_disk_is_a_line(self, access):
         if not Path("/dev/full").exists():
-            pytest.skip("there is no /dev/full")
+            pytest.skip("/dev/full does not exist")
         with open("/dev/full", "wb") as full:
             done = subprocess.run(
                 [*COMMAND, *access, "scans", "--format", "csv"],
@@ -806,7 +806,7 @@ class TestEnds:
 
     def test_ctrl_c_is_quiet(self):
         with Wire(*[[STALL]] * 4) as wire:
-            # As users run it: a socket that was just being made is closed with a warning.
+            # Without -W error: interrupting the creation of a socket causes a ResourceWarning.
             command = [sys.executable, "-m", "grad300_sdk", "--base-url", wire.url, "scans"]
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -819,7 +819,7 @@ class TestEnds:
 
 
 class TestCompletion:
-    """The shells ask the program itself."""
+    """Shell completion, for which the shells run the program."""
 
     def complete(self, **environment: str) -> str:
         done = subprocess.run(
@@ -876,14 +876,14 @@ class TestCompletion:
 
 
 class Terminal(io.StringIO):
-    """What standard input is at a terminal."""
+    """Standard input that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 class TestWithinThisProcess:
-    """The same as above, where failures are easier to find."""
+    """The tests above within this process, where failures are easier to find."""
 
     @pytest.fixture
     def on_terminal(self, here, monkeypatch):
@@ -897,7 +897,7 @@ class TestWithinThisProcess:
     def test_a_line_says_what_to_install(self, monkeypatch, capsys):
         monkeypatch.setattr(main_module, "find_spec", lambda name: None)
         assert main_module.main() == 1
-        assert capsys.readouterr().err.startswith("grad300: the command line needs typer,")
+        assert capsys.readouterr().err.startswith("grad300: the command line needs typer;")
 
     def test_the_status_is_handed_on(self, monkeypatch):
         monkeypatch.setattr("grad300_sdk.command_line.run", lambda: 7)
@@ -917,7 +917,7 @@ class TestWithinThisProcess:
         monkeypatch.setattr(sys, "stdin", Terminal())
         monkeypatch.setattr("getpass.getpass", end)
         done = here(*by_password, "scans")
-        assert (done.status, done.error) == (2, "no password was given")
+        assert (done.status, done.error) == (2, "the password is empty")
 
     def test_it_is_read(self, here, by_password, sandbox, monkeypatch):
         monkeypatch.setattr(sys, "stdin", io.StringIO(f"{sandbox.password}\r\nmore"))
@@ -929,7 +929,7 @@ class TestWithinThisProcess:
 
     def test_a_terminal_gets_what_fits(self, on_terminal, access):
         done = on_terminal(*access, "scans", "TPI", "--max-results", "2")
-        assert done.errors == "grad300: 5 of 18 columns fit here; --format csv has them all\n"
+        assert done.errors == "grad300: 5 of 18 columns fit; use --format csv to get all of them\n"
         lines = re.sub(r"\x1b\[\d+m", "", done.output).splitlines()
         assert re.split(" {2,}", lines[0]) == [
             *("id", "scan_type", "file_name", "size [byte]", "source"),
@@ -949,7 +949,7 @@ class TestWithinThisProcess:
 
     def test_the_disk_may_be_full(self, here, access, monkeypatch):
         if not Path("/dev/full").exists():
-            pytest.skip("there is no /dev/full")
+            pytest.skip("/dev/full does not exist")
         with open("/dev/full", "w") as out:
             monkeypatch.setattr(sys, "stdout", out)
             done = here(*access, "get", "/users/me")
@@ -984,7 +984,7 @@ class TestWithinThisProcess:
 
 @pytest.fixture
 def shell(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to run shells in, with a `grad300` that finds the sandbox and an account."""
+    """Return a folder to run shells in, with a `grad300` that finds the sandbox and an account."""
     home, work = tmp_path / "home", tmp_path / "work"
     for folder in (home / "bin", home / "astropy", work):
         folder.mkdir(parents=True)
@@ -1006,7 +1006,7 @@ def shell(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @posix
 @pytest.mark.parametrize("page", ["docs/command_line.rst", "README.rst"])
 def test_the_examples_in_the_documentation_run(shell, page):
-    """Run the `console` blocks: after each command stands all that it shows."""
+    """Run the `console` blocks, which show the whole output of each command."""
 
     def run_commands(example: Example) -> str | None:
         for part in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:

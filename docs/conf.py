@@ -1,4 +1,4 @@
-"""How Sphinx makes the documentation; nothing in it needs a network."""
+"""Sphinx configuration; the build needs no network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import grad300_sdk
 from grad300_sdk.engine.endpoints import Endpoint
 
 project = "grad300_sdk"
-author = copyright = "The grad300_sdk developers"  # noqa: A001 - Sphinx wants this name
+author = copyright = "The grad300_sdk developers"  # noqa: A001 - Sphinx requires this name
 version = release = grad300_sdk.__version__
 
 extensions = ["numpydoc", "sphinx.ext.autodoc"]
@@ -31,22 +31,22 @@ html_copy_source = False
 
 default_role = "py:obj"
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the docstrings say the types
+autodoc_typehints = "none"  # the docstrings document the types
 numpydoc_show_class_members = False
 numpydoc_validation_checks = {
     "all",
-    *("GL01", "GL08"),  # a summary may stand in the first line, and ruff finds what has none
-    *("ES01", "EX01", "SA01", "SA04"),  # not each docstring needs more text, examples, references
-    *("PR01", "PR04", "RT01"),  # a short docstring says in its summary what is taken and given
-    *("RT02", "RT03", "YD01"),  # a type alone may say what is returned
+    *("GL01", "GL08"),  # a summary may be on the first line, and ruff finds missing docstrings
+    *("ES01", "EX01", "SA01", "SA04"),  # extended summary, examples and references are optional
+    *("PR01", "PR04", "RT01"),  # a one-line docstring may omit parameters and results
+    *("RT02", "RT03", "YD01"),  # the description of a result is optional
 }
 
 
 class ClientTree(SphinxDirective):
-    """All calls of a client, from the descriptions that make the calls."""
+    """A directive that lists all calls of a client."""
 
     def run(self) -> list[nodes.Node]:
-        """Make a list of them."""
+        """Return the list."""
         lines = grad300_sdk.Client().tree()
         return self.parse_text_to_nodes(
             "\n".join(
@@ -56,31 +56,31 @@ class ClientTree(SphinxDirective):
         )
 
 
-def show_call(owner: Any, name: str, *default: Any) -> Any:
-    """Get an attribute; in place of a call, a function that looks as the call does to its user."""
-    thing = getattr(owner, name, *default)
-    if not isinstance(thing, Endpoint):
-        return thing
+def get_documented(owner: Any, name: str, *default: Any) -> Any:
+    """Return an attribute, with a function that has the signature of the call for an endpoint."""
+    attribute = getattr(owner, name, *default)
+    if not isinstance(attribute, Endpoint):
+        return attribute
 
     def call() -> None: ...
 
-    call.__name__, call.__doc__ = name, thing.__doc__
-    call.__signature__ = thing.signature(bound=False)
+    call.__name__, call.__doc__ = name, attribute.__doc__
+    call.__signature__ = attribute.signature(bound=False)
     return call
 
 
-def show_result(
-    app: Sphinx, what: str, name: str, thing: Any, options: Any, arguments: str, result: str
+def add_return_annotation(
+    app: Sphinx, kind: str, name: str, documented: Any, options: Any, arguments: str, result: str
 ) -> tuple[str, str] | None:
-    """Show what a call gives."""
-    signature = getattr(thing, "__signature__", None)
-    if what != "method" or signature is None:
+    """Return the signature of a call with its return annotation."""
+    signature = getattr(documented, "__signature__", None)
+    if kind != "method" or signature is None:
         return None
     return arguments, str(signature.return_annotation)
 
 
 def setup(app: Sphinx) -> None:
-    """Add what this documentation needs to Sphinx."""
+    """Register the extensions of this documentation."""
     app.add_directive("client-tree", ClientTree)
-    app.add_autodoc_attrgetter(type, show_call)
-    app.connect("autodoc-process-signature", show_result)
+    app.add_autodoc_attrgetter(type, get_documented)
+    app.connect("autodoc-process-signature", add_return_annotation)

@@ -1,7 +1,7 @@
-"""Every example in the README, the documentation and the docstrings is run as it stands.
+"""Run every example in the README, the documentation and the docstrings.
 
-In the texts, ``>>>`` examples run one after the other. A ``python`` block, or a file that is
-included, is a script of its own; the ``output`` block that follows shows all that it prints.
+On a page, the ``>>>`` examples run in order. A ``python`` block or an included file is a script of
+its own; the ``output`` block that follows it shows everything that it prints.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUICKSTART = ROOT / "docs/examples/quickstart.py"
 
 
 def run_script(example: Example) -> None:
-    """Run a script, and keep what it prints for the block that follows."""
+    """Run a script and keep its output for the block that follows."""
     source = "\n" * (example.line + 1) + example.parsed
     with redirect_stdout(io.StringIO()) as output:
         exec(compile(source, example.path, "exec"), {"__name__": "__main__"})
@@ -42,13 +42,13 @@ def run_script(example: Example) -> None:
 
 
 def compare_output(example: Example) -> str | None:
-    """Compare an ``output`` block with what the last script printed, but for blanks at ends."""
+    """Compare an ``output`` block with the last output, ignoring blanks at the ends of lines."""
     printed = re.sub(" +$", "", example.namespace.pop("printed"), flags=re.MULTILINE)
-    return None if printed == example.parsed else f"it printed:\n{printed}"
+    return None if printed == example.parsed else f"the script printed:\n{printed}"
 
 
 def included_scripts(document: Document) -> Iterator[Region]:
-    """Find the files that a text includes; the quickstart has tests of its own."""
+    """Yield the files that a page includes, except for the quickstart, which has its own tests."""
     for region in DirectiveLexer("literalinclude")(document):
         path = Path(document.path).parent / region.lexemes["arguments"]
         if path != QUICKSTART:
@@ -66,13 +66,13 @@ SYBIL = Sybil(PARSERS, document_types={".py": PythonDocStringDocument})
 
 
 def check_examples(path, **names):
-    """Run the examples of a file, and give how many there are."""
+    """Run the examples of a file and return their number."""
     document = SYBIL.parse(path)
     document.namespace.update(names)
     examples = list(document.examples())
     for example in examples:
         example.evaluate()
-    assert not document.namespace.get("printed"), "what the last script prints is not shown"
+    assert not document.namespace.get("printed"), "the output of the last script is not shown"
     return len(examples)
 
 
@@ -101,7 +101,7 @@ def test_the_quickstart_brings_its_own_archive():
     done = quickstart()
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == "A sandbox runs on this machine, with synthetic scans."
+    assert lines[0] == "Running a sandbox with synthetic scans on this machine."
     assert "  client.scans[scan_type].get                   GET   /scans/{scan_type}/" in lines
     for kind, what in (
         ("_TPI-", ": a table of "),

@@ -1,4 +1,4 @@
-"""An endpoint that the tree does not have: who is logged in."""
+"""How to add an endpoint to the tree: the user who is logged in."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class Users(Node[M], template="{+parent}/users"):
         return (yield from send.json(dict[str, Any]))
 
 
-async def ask(url: str, **account: Any) -> str:
-    """Ask with the client whose calls are awaited."""
+async def fetch_email(url: str, **account: Any) -> str:
+    """Return the e-mail address of the user, with the asynchronous client."""
     async with AsyncClient(url, **account) as client:
         user = assert_type(await Users(client).me(), dict[str, Any])
         return str(user["email"])
 
 
 def main() -> None:
-    """Ask with both clients."""
+    """Print the user, with both clients."""
     with Sandbox() as sandbox:
         account: Any = {"user": sandbox.user, "password": sandbox.password}
         with Client(sandbox.url, **account) as client:
             user = assert_type(Users(client).me(), dict[str, Any])
             print("blocking:", user["email"])
-            print("awaited: ", asyncio.run(ask(sandbox.url, **account)))
+            print("awaited: ", asyncio.run(fetch_email(sandbox.url, **account)))
             print(Users(client).me.curl().replace(sandbox.url, "https://..."))
 
 

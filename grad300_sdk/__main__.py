@@ -19,8 +19,7 @@ def main() -> int:
     for module in ("typer", "rich"):
         if find_spec(module) is None:
             sys.stderr.write(
-                f"grad300: the command line needs {module}; install it with: "
-                'pip install "grad300-sdk[cli]"\n'
+                f'grad300: the command line needs {module}: pip install "grad300-sdk[cli]"\n'
             )
             return 1
     try:

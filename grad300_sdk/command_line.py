@@ -190,7 +190,7 @@ def get(
         Option(metavar="NAME=VALUE", help="Query parameter; can be repeated."),
     ] = None,
 ) -> None:
-    """Send a GET request to any path of the API and print the response.
+    """Send a GET request and print the response.
 
     JSON is indented on a terminal. Anything else is written unchanged.
     """

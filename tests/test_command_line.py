@@ -897,7 +897,7 @@ class TestWithinThisProcess:
     def test_a_line_says_what_to_install(self, monkeypatch, capsys):
         monkeypatch.setattr(main_module, "find_spec", lambda name: None)
         assert main_module.main() == 1
-        assert capsys.readouterr().err.startswith("grad300: the command line needs typer;")
+        assert capsys.readouterr().err.startswith("grad300: the command line needs typer:")
 
     def test_the_status_is_handed_on(self, monkeypatch):
         monkeypatch.setattr("grad300_sdk.command_line.run", lambda: 7)

@@ -1,4 +1,4 @@
-"""Looking at the tree: at a prompt, in IPython, in a notebook; nothing is sent by it."""
+"""Exploring the tree at a prompt, in IPython and in a notebook, which sends nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m\r\n\u202e'\"&"
 
 
 class Refusing(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """A network that must not be used."""
+    """A transport that raises an error for every request."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         raise AssertionError(f"{request} was sent")
@@ -42,18 +42,18 @@ class Refusing(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 @pytest.fixture
 def unused(harness: Harness) -> Any:
-    """A client of either kind that must not send anything."""
+    """Return a client, synchronous or asynchronous, that must not send anything."""
     return harness.client(URL, token="t0ken", transport=Refusing())
 
 
 def called(client: Any, line: TreeLine) -> Any:
-    """Give the call, or the callable node, that a line of the tree shows."""
+    """Return the call or the callable node that a line of the tree shows."""
     path, _, _ = line.call.rpartition("(")
     return eval(path, {"client": client, "scan_type": "TPI", "scan_id": 1})
 
 
 def things(client: Any) -> Iterator[Any]:
-    """Give a client, its nodes and its calls."""
+    """Yield a client, its nodes and its calls."""
     yield client
     for line in client.tree():
         call = called(client, line)
@@ -65,7 +65,7 @@ def things(client: Any) -> Iterator[Any]:
 
 
 def help_on(thing: Any) -> str:
-    """Give what `help` prints."""
+    """Return the text that `help` prints."""
     return pydoc.render_doc(thing, renderer=pydoc.plaintext)
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_sent_by_looking(unused: Any) -> None:
         assert help_on(thing)
         assert isinstance(thing._repr_html_(), str)
     assert unused.scans._ipython_key_completions_() == ["TPI", "Images", "Spectrum", "OnOff"]
-    with pytest.raises(AssertionError, match="was sent"):  # it would be seen
+    with pytest.raises(AssertionError, match="was sent"):  # the transport does raise
         Client(URL, transport=Refusing()).openapi.get()
 
 
@@ -260,9 +260,11 @@ COMPLETED = [
 
 @pytest.fixture(scope="module")
 def ipython(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What IPython says of a client, in a process of its own."""
+    """Return what IPython shows of a client, in a process of its own."""
     home = str(tmp_path_factory.mktemp("ipython"))
-    work = tmp_path_factory.mktemp("work")  # without files, to which it would complete
+    work = tmp_path_factory.mktemp(
+        "work"
+    )  # an empty folder, since IPython also completes file names
     done = subprocess.run(
         [sys.executable, "-c", IPYTHON % COMPLETED],
         env={**os.environ, "IPYTHONDIR": home, "HOME": home},
@@ -313,7 +315,7 @@ def test_ipython_shows_a_node_as_text_and_as_html(ipython: dict[str, Any]) -> No
 
 
 class Checker(HTMLParser):
-    """Reads HTML, and keeps what is in it; a tag that is not closed is an error."""
+    """An HTML parser that collects tags, attributes and text, and fails on unclosed tags."""
 
     EMPTY = ("br",)
 
@@ -341,7 +343,7 @@ class Checker(HTMLParser):
 
 
 def check_html(html: str) -> Checker:
-    """Check that HTML is whole, and does and fetches nothing."""
+    """Check that HTML is complete, runs nothing and loads nothing."""
     read = Checker(html)
     assert set(read.tags) <= {
         *("details", "summary", "div", "table", "tbody", "tr", "td", "code", "pre", "br")
@@ -429,7 +431,7 @@ def test_any_node_has_a_tree(unused: Any) -> None:
     assert [line.call for line in Described(unused).tree()] == []
 
 
-# Every call, in every way
+# Each call, in all its forms
 
 
 LINES = list(Client(URL, force_noauth=True).tree())
@@ -439,7 +441,7 @@ every_call = pytest.mark.parametrize("line", LINES, ids=lambda line: line.call.p
 
 
 def needed(call: Any, sandbox: Sandbox, folder: Path) -> list[Any]:
-    """Give a value for each argument that a call can't do without."""
+    """Return a value for each required argument of a call."""
     known = {
         "email": sandbox.user,
         "password": sandbox.password,
@@ -471,7 +473,7 @@ def test_every_call_can_be_looked_at(
 
 
 @pytest.mark.skipif(
-    not (shutil.which("curl") and shutil.which("bash")), reason="curl and bash are not here"
+    not (shutil.which("curl") and shutil.which("bash")), reason="curl and bash are not installed"
 )
 @every_call
 def test_the_command_of_every_call_runs_as_pasted(
@@ -490,5 +492,5 @@ def test_the_command_of_every_call_runs_as_pasted(
         capture_output=True,
         timeout=30,
     )
-    # Two tokens differ.
+    # Each login returns a different token.
     assert done.stdout == body or b"access_token" in done.stdout

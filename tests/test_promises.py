@@ -1,4 +1,4 @@
-"""Each promise in the documentation names tests that exist."""
+"""Check that each promise in the documentation names tests that exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMED = sorted(set(re.findall(r"``(tests/[^`]+)``", TEXT)))
 
 @cache
 def names(path: str) -> set[str]:
-    """Give the functions in a file."""
+    """Return the names of the functions in a file."""
     tree = ast.parse((ROOT / path).read_text("utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 

@@ -8,9 +8,7 @@ from importlib.util import find_spec
 
 for _module in ("fastapi", "jwt", "python_multipart", "uvicorn"):
     if find_spec(_module) is None:
-        raise ImportError(
-            f'the sandbox needs {_module}; install it with: pip install "grad300-sdk[sandbox]"'
-        )
+        raise ImportError(f'the sandbox needs {_module}: pip install "grad300-sdk[sandbox]"')
 
 from .server import Sandbox  # noqa: E402
 

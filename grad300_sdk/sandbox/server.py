@@ -24,9 +24,9 @@ TOKEN_LIFETIME = 8 * 24 * 3600.0  # seconds
 class Sandbox:
     """A local server that behaves like the GRAD300 archive and serves synthetic scans.
 
-    It needs neither an account nor a network, and runs until its `with` block ends. Equal `scans`
-    and `seed` give archives that are equal, byte for byte. The scans of each type have the ids
-    1, 2, 3, ... in the order of their dates, and are listed in that order.
+    It needs neither an account nor a network, and runs until its `with` block ends. The same
+    `scans` and `seed` always produce the same archive, byte for byte. The scans of each type have
+    the ids 1, 2, 3, ... in the order of their dates, and are listed in that order.
 
     Parameters
     ----------

@@ -495,7 +495,7 @@ def _terminal_has_styles() -> bool:
 
 def _columns_that_fit(sizes: dict[str, int], width: int) -> list[str]:
     """Return the names of the columns that fit into a width, preferring the important ones."""
-    rank = {name: place for place, name in enumerate(_PREFERRED_COLUMNS)}
+    rank = {name: index for index, name in enumerate(_PREFERRED_COLUMNS)}
     fitting = set()
     room = width + len(_COLUMN_GAP)
     for name in sorted(sizes, key=lambda name: rank.get(name, len(_PREFERRED_COLUMNS))):

@@ -466,8 +466,8 @@ class TestScans:
         assert [int(row["id"]) for row in rows] == list(expected["id"])
         assert [float(row["dec"]) for row in rows] == list(expected["dec"])
         assert [row["date"] for row in rows] == list(expected["date"].isot)
-        gone = expected["azimuth"].mask
-        assert [row["azimuth"] == "" for row in rows] == list(gone)
+        is_missing = expected["azimuth"].mask
+        assert [row["azimuth"] == "" for row in rows] == list(is_missing)
 
     def test_ecsv_and_votable(self, here, access, expected):
         for form, name in (("ecsv", "ascii.ecsv"), ("votable", "votable")):
@@ -542,7 +542,7 @@ class TestScans:
     )
     def test_a_file_is_written_in_its_format(self, here, access, tmp_path, name, options, start):
         path = tmp_path / name
-        path.write_text("what was there")
+        path.write_text("old content")
         done = here(*access, "scans", "--max-results", "2", "--output", path, *options)
         assert done == Done(0, "", "")
         assert path.read_text().startswith(start)
@@ -550,7 +550,7 @@ class TestScans:
 
     def test_a_file_is_written_whole_or_not_at_all(self, here, access, tmp_path, monkeypatch):
         path = tmp_path / "x.csv"
-        path.write_text("what was there")
+        path.write_text("old content")
 
         def fail(self, data):
             with self.open("wb") as file:
@@ -561,7 +561,7 @@ class TestScans:
         done = here(*access, "scans", "--output", path)
         assert done.status == 1
         assert done.error == f"[Errno 28] No space left on device: '{path}'"
-        assert path.read_text() == "what was there"
+        assert path.read_text() == "old content"
         assert list(tmp_path.iterdir()) == [path]
 
     def test_a_failure_leaves_no_file(self, here, sandbox, tmp_path):

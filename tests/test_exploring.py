@@ -52,7 +52,7 @@ def called(client: Any, line: TreeLine) -> Any:
     return eval(path, {"client": client, "scan_type": "TPI", "scan_id": 1})
 
 
-def things(client: Any) -> Iterator[Any]:
+def all_objects(client: Any) -> Iterator[Any]:
     """Yield a client, its nodes and its calls."""
     yield client
     for line in client.tree():
@@ -64,22 +64,22 @@ def things(client: Any) -> Iterator[Any]:
     yield from (client.tree(), client.scans["TPI"][42].file.tree())
 
 
-def help_on(thing: Any) -> str:
+def help_on(item: Any) -> str:
     """Return the text that `help` prints."""
-    return pydoc.render_doc(thing, renderer=pydoc.plaintext)
+    return pydoc.render_doc(item, renderer=pydoc.plaintext)
 
 
 def test_nothing_is_sent_by_looking(unused: Any) -> None:
-    for thing in things(unused):
-        assert repr(thing)
-        assert str(thing)
-        assert dir(thing)
-        assert thing == thing
-        assert thing != unused.resource("/elsewhere")
-        assert thing in {thing}
-        assert inspect.getdoc(thing)
-        assert help_on(thing)
-        assert isinstance(thing._repr_html_(), str)
+    for item in all_objects(unused):
+        assert repr(item)
+        assert str(item)
+        assert dir(item)
+        assert item == item
+        assert item != unused.resource("/elsewhere")
+        assert item in {item}
+        assert inspect.getdoc(item)
+        assert help_on(item)
+        assert isinstance(item._repr_html_(), str)
     assert unused.scans._ipython_key_completions_() == ["TPI", "Images", "Spectrum", "OnOff"]
     with pytest.raises(AssertionError, match="was sent"):  # the transport does raise
         Client(URL, transport=Refusing()).openapi.get()
@@ -129,10 +129,10 @@ def test_a_repr_is_a_line_that_says_what_to_do_next(harness: Harness, unused: An
     assert search.endswith(", …)>")
     assert repr(unused.request).startswith(f"<call {do}request(method, path, params=")
     assert repr(unused.get_json) == f"<call GET: {do}get_json(path, params=)>"
-    for thing in things(unused):
-        if not isinstance(thing, Tree):
-            assert len(repr(thing)) <= 79
-            assert repr(thing).isprintable()
+    for item in all_objects(unused):
+        if not isinstance(item, Tree):
+            assert len(repr(item)) <= 79
+            assert repr(item).isprintable()
 
 
 def test_a_long_path_is_shortened_in_its_middle(unused: Any) -> None:
@@ -194,10 +194,10 @@ def test_a_misspelt_name_is_answered_with_the_nearest(
 
 
 def test_what_is_far_from_any_name_gets_no_hint(unused: Any) -> None:
-    for thing in (grad300_sdk, unused, unused.scans):
+    for item in (grad300_sdk, unused, unused.scans):
         for name in ("zzzzzz", "_zzzzzz", "__zzzzzz__"):
             with pytest.raises(AttributeError, match=rf"{name}'$"):
-                getattr(thing, name)
+                getattr(item, name)
 
 
 def test_a_branch_stays_what_it_is(unused: Any) -> None:
@@ -241,9 +241,9 @@ for jedi in (True, False):
             names = [completion.text.rpartition(".")[2] for completion in found]
         answer[f"{text} {jedi}"] = names
 for text in ('client.scans["TPI"].get', "client.login"):
-    shell.run_cell(f"thing = {text}", silent=True)
+    shell.run_cell(f"item = {text}", silent=True)
     with capture_output() as captured:
-        shell.run_cell("thing?")
+        shell.run_cell("item?")
     answer[f"{text}?"] = captured.stdout
 shown, _ = shell.display_formatter.format(client)
 answer["shown"] = shown
@@ -301,7 +301,7 @@ def test_ipython_shows_what_a_call_takes(ipython: dict[str, Any]) -> None:
     assert "<call GET /scans/TPI/>" in get
     assert "Sends ``GET /scans/{scan_type}/``." in get
     login = ipython["client.login?"]
-    assert "thing(email: str, password: str) -> str" in login
+    assert "item(email: str, password: str) -> str" in login
     assert "Log in, and use the token from now on." in login
 
 
@@ -355,8 +355,8 @@ def check_html(html: str) -> Checker:
 
 
 def test_html_is_whole_and_harmless(unused: Any) -> None:
-    for thing in things(unused):
-        check_html(thing._repr_html_())
+    for item in all_objects(unused):
+        check_html(item._repr_html_())
 
 
 def test_the_html_of_the_tree_folds(unused: Any) -> None:

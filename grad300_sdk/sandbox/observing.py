@@ -128,7 +128,7 @@ def observe(scans: int, seed: int) -> Iterator[tuple[ScanType, int, Scan]]:
 
 
 def _draw_blocks(scans: int, random: np.random.Generator) -> sky.Integers:
-    """Return random blocks with a number of scans in all; the first one holds a TPI scan."""
+    """Return random blocks that hold `scans` scans in all; the first one has a TPI scan."""
     shares = scans * np.array(_TYPE_WEIGHTS) / sum(_TYPE_WEIGHTS)
     types = np.floor(shares).astype(np.int64)
     # Types without a scan come first, then those with the largest remainders.
@@ -168,14 +168,14 @@ def _schedule(seconds: sky.Integers, random: np.random.Generator) -> sky.Integer
     pauses = random.integers(20, 900, len(seconds)).tolist()
     mornings = random.integers(_MORNING, _MORNING + 7200, len(seconds)).tolist()
     day, clock = 0, _FIRST_START
-    places = []
+    starts = []
     for duration, pause, morning in zip(seconds.tolist(), pauses, mornings, strict=True):
         if clock > _EVENING:
             # A scan that lasts all night ends on the morning of the next observing day.
             day, clock = day + 1, max(clock - 86400, morning)
-        places.append((day, clock))
+        starts.append((day, clock))
         clock += duration + pause
-    days, clocks = np.array(places, np.int64).T
+    days, clocks = np.array(starts, np.int64).T
     stride = max((_LAST_DAY - _FIRST_DAY) // (day + 1), 1)
     first = min(_FIRST_DAY, _LAST_DAY - day)
     return np.asarray(86400 * (first + stride * days) + clocks)
@@ -197,8 +197,8 @@ def _choose_sources(start: sky.Integers, random: np.random.Generator) -> sky.Int
 
 def _positions(source: sky.Integers, jd: sky.Floats) -> tuple[sky.Floats, sky.Floats]:
     """Return the right ascension and declination of each scan's source, in degrees."""
-    places = np.array([sky.position(name, jd) for name in _SOURCES])
-    ra, dec = places[source, :, np.arange(len(jd))].T
+    positions = np.array([sky.position(name, jd) for name in _SOURCES])
+    ra, dec = positions[source, :, np.arange(len(jd))].T
     return ra, dec
 
 

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,11 +20,10 @@ from grad300_sdk import (
     TransportError,
     cache,
 )
-from grad300_sdk.partial import Partial
+from grad300_sdk.downloads.partial import Partial
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
-from tests.engine.wire import RESET, Received, Step, Wire, answer
-from tests.faults.bench import (
+from tests.downloads.bench import (
     ETAG,
     FILE,
     OTHER,
@@ -36,7 +36,8 @@ from tests.faults.bench import (
     part,
     whole,
 )
-from tests.faults.conftest import _no_backoff, wire
+from tests.downloads.conftest import _no_backoff, wire
+from tests.engine.wire import RESET, Received, Step, Wire, answer
 
 __all__ = ["_no_backoff", "wire"]
 
@@ -48,9 +49,9 @@ NOT_MODIFIED: Step = [b"HTTP/1.1 304 Not Modified\r\n\r\n"]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Have the cache in a folder of the test's."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cache._asked.clear()
+    begin_another_process()
     yield tmp_path / "grad300_sdk"
-    cache._asked.clear()
+    begin_another_process()
 
 
 def local_path(
@@ -64,7 +65,9 @@ def local_path(
 
 def begin_another_process() -> None:
     """Forget what this process knows; what is on disk stays."""
-    cache._asked.clear()
+    with TemporaryDirectory() as empty, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", empty)
+        cache.clear()
 
 
 def entry(home: Path) -> Path:
@@ -171,7 +174,7 @@ def test_a_server_that_fails_is_not_needed(
     local_path(harness, server)
     local_path(harness, server, scan_id=43)  # of the same server
     assert len(server.requests) == 3
-    assert f"{path} is given as it is in the cache" in caplog.text
+    assert f"{path} is used as it is in the cache" in caplog.text
 
 
 def test_a_server_that_repeats_a_secret_is_not_logged_with_it(
@@ -313,7 +316,7 @@ def test_a_cache_that_cannot_be_written(
 
     server = wire(whole(), NOT_MODIFIED, whole())
     path = local_path(harness, server)
-    monkeypatch.setattr(Partial, "_open", fail)
+    monkeypatch.setattr(Partial, "write", fail)
     begin_another_process()
     assert local_path(harness, server) == path  # what is there can still be read
     with pytest.raises(OSError, match=r"the cache can't be written .*XDG_CACHE_HOME") as caught:
@@ -329,16 +332,15 @@ def test_a_file_in_the_place_of_the_cache(harness: Harness, wire: Wires, home: P
     assert server.requests == []
 
 
-def test_a_home_in_which_no_cache_can_be_made(
-    harness: Harness, wire: Wires, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_home_in_which_no_cache_can_be_made(harness: Harness, wire: Wires) -> None:
     def refuse(name: str) -> str:
         raise OSError("the cache directory is actually a file")
 
-    monkeypatch.setattr("astropy.config.get_cache_dir", refuse)
     server = wire()
-    with pytest.raises(OSError, match=r"^the cache can't be written \(the cache directory is"):
-        local_path(harness, server)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("astropy.config.get_cache_dir", refuse)
+        with pytest.raises(OSError, match=r"^the cache can't be written \(the cache directory is"):
+            local_path(harness, server)
     assert server.requests == []
 
 

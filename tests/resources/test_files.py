@@ -197,7 +197,7 @@ def test_what_is_no_file_never_becomes_one(
 
 def test_the_error_says_what_came(harness: Harness, tmp_path: Path) -> None:
     file = scan(harness, answer(HTML, Content_Type="text/html")).file
-    with pytest.raises(DownloadError, match="no FITS file: text/html, '<html><head>"):
+    with pytest.raises(DownloadError, match="not a FITS file: text/html, '<html><head>"):
         harness.run(file.save(tmp_path))
 
 
@@ -269,7 +269,7 @@ def test_pieces_may_be_of_any_size(harness: Harness, tmp_path: Path) -> None:
 
 
 def test_a_part_that_was_not_asked_for_is_no_file(harness: Harness, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="the status 206"):
+    with pytest.raises(DownloadError, match="answered 206 with a part of the file"):
         harness.run(scan(harness, answer(FITS, 206)).file.save(tmp_path))
 
 

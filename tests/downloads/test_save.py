@@ -182,9 +182,9 @@ FAULTS = [
         [ALL, after(5000)],
         NotFoundError,
     ),
-    Fault("nothing in it", [whole(b"")], [ALL], DownloadError, says="no FITS file"),
+    Fault("nothing in it", [whole(b"")], [ALL], DownloadError, says="not a FITS file"),
     Fault("HTML", [whole(HTML, Content_Type="text/html")], [ALL], DownloadError, says="<html>"),
-    Fault("JSON", [whole(b"{}")], [ALL], DownloadError, says="no FITS file"),
+    Fault("JSON", [whole(b"{}")], [ALL], DownloadError, says="not a FITS file"),
     Fault(
         "a cut archive",
         [whole(GZIPPED[:-9], Content_Encoding="gzip")],
@@ -232,20 +232,26 @@ FAULTS = [
         ],
         [ALL, after(5000), ALL],
     ),
-    Fault("a part that was not asked for", [part(0)], [ALL], DownloadError, says="status 206"),
+    Fault(
+        "a part that was not asked for",
+        [part(0)],
+        [ALL],
+        DownloadError,
+        says="answered 206 with a part of the file",
+    ),
     Fault(
         "a part that was not asked for, and is cut",
         [part(0, count=5000, end=RESET)],
         [ALL],
         DownloadError,
-        says="status 206",
+        says="answered 206 with a part of the file",
     ),
     Fault(
         "HTML in place of a part",
         [cut(5000, RESET), whole(HTML)],
         [ALL, after(5000)],
         DownloadError,
-        says="no FITS file",
+        says="not a FITS file",
     ),
 ]
 
@@ -456,7 +462,7 @@ def test_what_is_whole_already_and_no_file(
 ) -> None:
     page = [*answer(HTML, length=SIZE, ETag=ETAG), RESET]
     server = wire(page, refusal(len(HTML)))
-    for says in ("of a body of", "no FITS file"):
+    for says in ("of a body of", "not a FITS file"):
         with pytest.raises(DownloadError, match=says):
             save(harness, server, tmp_path)
     assert asked(server) == [ALL, after(len(HTML))]

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from grad300_sdk.partial import Partial
+from grad300_sdk.downloads.partial import Partial
 from tests.conftest import Harness
 from tests.engine.wire import STALL, Received, Step, Wire, answer
 

@@ -36,7 +36,7 @@ __all__ = ["wire"]
 
 fcntl = pytest.importorskip("fcntl", reason="locks, and open files removed")
 
-LONG = bytes(100_000)  # after which the state is worth writing
+LONG = bytes(300_000)  # after which the state is worth writing
 WHOLE = {"ETag": ETAG, "Content-Length": str(SIZE)}
 
 

@@ -557,6 +557,17 @@ def test_a_stale_size_is_logged(
     assert f"has {SIZE} bytes, where the listing says 3" in record.getMessage()
 
 
+def test_many_stale_sizes_are_logged_once(
+    download: Download, wire: Wires, caplog: pytest.LogCaptureFixture
+) -> None:
+    report = download(Some(wire, {}), [*rows(1), *rows(5, size=3)[1:]])
+    assert list(report["status"]) == ["saved"] * 5
+    (record,) = [r for r in caplog.records if r.name.startswith("grad300_sdk.")]
+    message = record.getMessage()
+    assert f"1.fits has {SIZE} bytes, where the listing says 3; " in message
+    assert "the sizes of 3 more differ too" in message
+
+
 # ---- the progress
 
 

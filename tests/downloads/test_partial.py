@@ -30,7 +30,7 @@ from tests.downloads.bench import (
     whole,
 )
 from tests.downloads.conftest import wire
-from tests.engine.wire import RESET, Received, Wire
+from tests.engine.wire import RESET, STALL, Act, Received, Wire
 
 __all__ = ["wire"]
 
@@ -126,6 +126,50 @@ def test_nothing_is_left_without_a_state(begun: Callable[..., Partial], tmp_path
     (tmp_path / ".x.state").mkdir()  # in its place, so that it can't be written
     new.close(keep=True)
     assert names(tmp_path) == [".x.state"]
+
+
+def test_what_has_no_state_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / ".x.part").write_bytes(FILE[:5000])  # a process was killed before it wrote one
+    new = Partial(tmp_path, "x")
+    assert new.headers() == {}
+    new.begin(answer(), None)
+    new.write(OTHER)
+    new.move(tmp_path / "file", overwrite=False)
+    assert seen(tmp_path) == {"file": OTHER}
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "total", "has_state"),
+    [
+        ([FILE], SIZE, False),
+        ([FILE], 2 * SIZE, False),
+        ([LONG], len(LONG), False),
+        ([LONG], 2 * len(LONG), True),
+        ([LONG, LONG], 2 * len(LONG), True),
+        ([LONG], None, True),
+    ],
+)
+def test_the_state_is_written_once_it_is_worth_it(
+    tmp_path: Path, pieces: list[bytes], total: int | None, has_state: bool
+) -> None:
+    new = Partial(tmp_path, "x")
+    assert new.headers() == {}
+    new.begin(answer(ETag=ETAG, **({} if total is None else {"Content_Length": str(total)})), None)
+    for piece in pieces:
+        new.write(piece)
+    assert names(tmp_path) == [".x.part", *([".x.state"] if has_state else [])]
+    new.move(tmp_path / "file", overwrite=False)
+    assert seen(tmp_path) == {"file": b"".join(pieces)}
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_stale_state_is_not_that_of_a_new_file(
+    begun: Callable[..., Partial], tmp_path: Path
+) -> None:
+    (tmp_path / ".x.state").write_text(json.dumps({"etag": ETAG, "file_name": None}))
+    begun(5000, ETag='W/"2"', Content_Length="9000")
+    assert names(tmp_path) == [".x.part"]
 
 
 def test_each_download_has_a_file_of_its_own(
@@ -297,11 +341,32 @@ def test_a_folder_whose_names_are_hidden(
 
     (tmp_path / "TPI_42.fits").write_bytes(OTHER)
     monkeypatch.setattr(os, "listdir", refuse)
-    client = harness.client(wire(whole()).url, token=TOKEN)
+    monkeypatch.setattr(os, "scandir", refuse)
+    server = wire(whole(), whole())
+    client = harness.client(server.url, token=TOKEN)
     with pytest.raises(FileExistsError):
         harness.run(client.scans["TPI"][42].file.save(tmp_path))
+    harness.run(client.scans["TPI"][43].file.save(tmp_path))  # nor is it listed
     monkeypatch.undo()
-    assert names(tmp_path) == ["TPI_42.fits"]
+    assert names(tmp_path) == ["TPI_42.fits", "TPI_43.fits"]
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_file_that_was_there_is_refused_before_its_body_comes(
+    harness: Harness, wire: Callable[..., Wire], tmp_path: Path, others: bool
+) -> None:
+    (tmp_path / "TPI_42.fits").write_bytes(FILE)
+    os.utime(tmp_path, (2**32, 2**32))  # later than any change of the file
+
+    def step(received: Received) -> Iterator[bytes | Act]:
+        if others:  # change the folder meanwhile
+            (tmp_path / "other.fits").write_bytes(OTHER)
+        yield from cut(0, STALL)
+
+    client = harness.client(wire(answerer=step).url, token=TOKEN)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        harness.run(client.scans["TPI"][42].file.save(tmp_path))
+    assert names(tmp_path) == ["TPI_42.fits", *(["other.fits"] if others else [])]
 
 
 def test_what_cannot_be_written_atomically_leaves_what_was_there(

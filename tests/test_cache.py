@@ -47,7 +47,7 @@ NOT_MODIFIED: Step = [b"HTTP/1.1 304 Not Modified\r\n\r\n"]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Have the cache in a folder of the test's."""
+    """Keep the cache in a folder of the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     begin_another_process()
     yield tmp_path / "grad300_sdk"
@@ -57,7 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def local_path(
     harness: Harness, server: Any, scan_type: str = "TPI", scan_id: int = 42, **options: Any
 ) -> Path:
-    """Ask for a file, with a client of its own."""
+    """Return the path of a file, asked for with a client of its own."""
     client = harness.client(server.url, token=TOKEN, **{"retries": 0, **options})
     path: Path = harness.run(client.scans[scan_type][scan_id].file.local_path())
     return path
@@ -71,13 +71,13 @@ def begin_another_process() -> None:
 
 
 def entry(home: Path) -> Path:
-    """Give the place where the cache says which file is the last."""
+    """Return the place where the cache says which file is the latest."""
     (path,) = home.rglob("42.json")
     return path
 
 
 def conditions(server: Wire) -> list[str | None]:
-    """Give what each request said that it had already."""
+    """Return what each request said that it had already."""
     return [request.headers.get("if-none-match") for request in server.requests]
 
 
@@ -260,7 +260,7 @@ def test_servers_types_and_ids_are_kept_apart(harness: Harness, wire: Wires) -> 
 
 
 @pytest.mark.parametrize("step", [whole(b"<html>"), cut(5000, RESET, None)])
-def test_what_is_no_file_is_not_kept(
+def test_what_is_not_a_file_is_not_kept(
     harness: Harness, wire: Wires, home: Path, step: Step
 ) -> None:
     with pytest.raises(DownloadError):
@@ -268,7 +268,7 @@ def test_what_is_no_file_is_not_kept(
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
-def test_a_cut_download_is_gone_on_with(harness: Harness, wire: Wires, home: Path) -> None:
+def test_a_cut_download_is_resumed(harness: Harness, wire: Wires, home: Path) -> None:
     server = wire(cut(5000, RESET), part(5000), NOT_MODIFIED)
     with pytest.raises(DownloadError):
         local_path(harness, server)
@@ -280,7 +280,7 @@ def test_a_cut_download_is_gone_on_with(harness: Harness, wire: Wires, home: Pat
     assert conditions(server)[2] == ETAG
 
 
-def test_a_change_that_was_cut_is_gone_on_with(harness: Harness, wire: Wires) -> None:
+def test_a_change_that_was_cut_is_resumed(harness: Harness, wire: Wires) -> None:
     rest = part(5000, OTHER[5000:], etag='"2"')
     server = wire(whole(), [*answer(OTHER[:5000], length=SIZE, ETag='"2"'), RESET], rest)
     old = local_path(harness, server)
@@ -344,7 +344,7 @@ def test_a_home_in_which_no_cache_can_be_made(harness: Harness, wire: Wires) -> 
     assert server.requests == []
 
 
-def test_a_timeout_is_no_error_of_the_cache(harness: Harness, wire: Wires) -> None:
+def test_a_timeout_is_not_an_error_of_the_cache(harness: Harness, wire: Wires) -> None:
     from tests.engine.wire import STALL
 
     with pytest.raises(TransportError, match="timed out"):

@@ -37,7 +37,7 @@ def detail(status: str, text: str) -> Step:
 
 
 def rows(number: int, **values: object) -> list[dict[str, Any]]:
-    """Give rows as `search` gives them."""
+    """Return rows as `search` yields them."""
     return [
         {"scan_type": "TPI", "id": index, "file_name": f"{index}.fits", "size": SIZE, **values}
         for index in range(number)
@@ -58,7 +58,7 @@ class Some:
 
 @pytest.fixture
 def download(harness: Harness, tmp_path: Path) -> Callable[..., Table]:
-    """Download with a client of its own, and give the report."""
+    """Download with a client of its own, and return the report."""
 
     def run(server: Any, what: Any, **options: Any) -> Table:
         client = harness.client(server.url, token=TOKEN, retries=0)
@@ -132,7 +132,7 @@ def test_nothing_is_wanted(download: Download, wire: Wires, tmp_path: Path) -> N
 
 
 async def unread() -> AsyncIterator[int]:
-    """Give something that must be awaited."""
+    """Yield what must be awaited."""
     yield 1
 
 
@@ -623,7 +623,7 @@ def test_the_bar(
         assert "39.4k/39.4k" in last
         assert last.endswith("\n")
     else:
-        assert drawn == ""  # it is no terminal
+        assert drawn == ""  # it is not a terminal
 
 
 # ---- a whole archive

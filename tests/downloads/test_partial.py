@@ -82,7 +82,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_left_is_gone_on_with(begun: Callable[..., Partial], tmp_path: Path) -> None:
+def test_what_is_left_is_resumed(begun: Callable[..., Partial], tmp_path: Path) -> None:
     begun().close(keep=True)
     assert hidden(tmp_path) == {".x.part": 5000}
     again = Partial(tmp_path, "x")
@@ -105,7 +105,7 @@ def test_what_is_left_is_gone_on_with(begun: Callable[..., Partial], tmp_path: P
         (5000, {"ETag": "9"}),
     ],
 )
-def test_nothing_is_left_that_cannot_be_gone_on_with(
+def test_nothing_is_left_that_cannot_be_resumed(
     begun: Callable[..., Partial], tmp_path: Path, size: int, headers: dict[str, str]
 ) -> None:
     begun(size, **{name.replace("-", "_"): value for name, value in headers.items()}).close(
@@ -180,8 +180,8 @@ def test_each_download_has_a_file_of_its_own(
         one.close(keep=True)
     first = [".x.part", *(f".x.{number}.part" for number in range(1, 10))]
     assert sorted(hidden(tmp_path)) == sorted(first)
-    # Only the first of them is gone on with, and the others are removed, but for the last two:
-    # in eight places is looked, and no more.
+    # Only the first of them is resumed, and the others are removed except for the last two:
+    # eight paths are searched, and no more.
     one = begun(0)
     one.close(keep=False)
     assert sorted(hidden(tmp_path)) == [".x.8.part", ".x.9.part"]
@@ -263,7 +263,7 @@ def test_without_locks_nothing_is_taken_and_nothing_is_left(
 
 
 @pytest.mark.usefixtures("_no_locks")
-def test_without_locks_a_cut_body_is_gone_on_with_in_one_call(
+def test_without_locks_a_cut_body_is_resumed_in_one_call(
     harness: Harness, wire: Callable[..., Wire], tmp_path: Path
 ) -> None:
     server = wire(cut(5000, RESET), part(5000))

@@ -313,7 +313,7 @@ RESUMED = [
 
 
 @pytest.mark.parametrize("fault", RESUMED, ids=str)
-def test_the_next_call_goes_on(
+def test_the_next_call_resumes(
     harness: Harness, wire: Callable[..., Wire], tmp_path: Path, fault: Fault
 ) -> None:
     server = wire(cut(5000, RESET), *fault.script)
@@ -403,7 +403,7 @@ def test_a_hidden_file_that_became_the_file(
     assert seen(tmp_path) == {"TPI_42.fits": FILE[:5000]}
 
 
-def test_a_save_that_is_given_up_is_gone_on_with(
+def test_a_save_that_is_given_up_is_resumed(
     harness: Harness, wire: Callable[..., Wire], tmp_path: Path
 ) -> None:
     server = wire(cut(5000, STALL), part(5000))
@@ -457,7 +457,7 @@ def test_a_token_that_expires_meanwhile_is_renewed(
     assert seen(tmp_path) == {"TPI_42.fits": FILE}
 
 
-def test_what_is_whole_already_and_no_file(
+def test_what_is_whole_already_and_not_a_file(
     harness: Harness, wire: Callable[..., Wire], tmp_path: Path
 ) -> None:
     page = [*answer(HTML, length=SIZE, ETag=ETAG), RESET]

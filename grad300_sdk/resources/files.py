@@ -59,7 +59,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
 
     @endpoint("GET")
     def open(self, send: Sender) -> Flow[Table | HDUList]:
-        """Return what is in the file: of a TPI its table, of any other the FITS file.
+        """Return the contents of the file: the table of a TPI, the HDUs of any other.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``.
 

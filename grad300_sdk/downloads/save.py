@@ -91,7 +91,7 @@ class Download:
         """Prepare for the body of a response."""
         self._response = response
         if not self._partial.accepts(response):
-            raise _download_error(response, "a part of the file, though all of it was requested")
+            raise _download_error(response, "something other than the whole file")
         is_part = response.status_code == 206
         header = response.headers.get("Content-Disposition", "")
         self._server_name = content_disposition_filename(header) or (

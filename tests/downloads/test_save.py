@@ -237,14 +237,14 @@ FAULTS = [
         [part(0)],
         [ALL],
         DownloadError,
-        says="answered 206 with a part of the file",
+        says="answered 206 with something other than the whole file",
     ),
     Fault(
         "a part that was not asked for, and is cut",
         [part(0, count=5000, end=RESET)],
         [ALL],
         DownloadError,
-        says="answered 206 with a part of the file",
+        says="answered 206 with something other than the whole file",
     ),
     Fault(
         "HTML in place of a part",

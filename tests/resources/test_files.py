@@ -269,7 +269,9 @@ def test_pieces_may_be_of_any_size(harness: Harness, tmp_path: Path) -> None:
 
 
 def test_a_part_that_was_not_asked_for_is_not_a_file(harness: Harness, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="answered 206 with a part of the file"):
+    with pytest.raises(
+        DownloadError, match="answered 206 with something other than the whole file"
+    ):
         harness.run(scan(harness, answer(FITS, 206)).file.save(tmp_path))
 
 

@@ -510,11 +510,11 @@ def _write_file(path: Path, data: bytes) -> None:
     if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
         path.write_bytes(data)  # a device or a pipe cannot be replaced
         return
-    from grad300_sdk.saving import write_whole
+    from grad300_sdk.downloads import write_atomically
 
     path = path.resolve()
     try:
-        write_whole(path, data)
+        write_atomically(path, data)
     except OSError as error:  # its message names the temporary file
         raise OSError(error.errno, error.strerror, str(path)) from None
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from grad300_sdk.client import Client
 from grad300_sdk.filters import DateLike
 from grad300_sdk.records import ScanRecord, ScanType, make_records
-from grad300_sdk.resources.downloads import Wanted, note_size
 from grad300_sdk.resources.scans import ScanCollection, Scans, describe_listing
 
 if TYPE_CHECKING:
@@ -212,16 +211,19 @@ class Grad300Client(Client):
         FileExistsError
             If there is a file of that name, and `overwrite` is not set.
         """
-        wanted = Wanted.read(record)
+        from grad300_sdk.downloads import DownloadItem, log_stale_sizes
+
+        item = DownloadItem.from_row(record)
         result = self.download_by_id(
-            scan_type=wanted.scan_type,
-            scan_id=wanted.scan_id,
+            scan_type=item.scan_type,
+            scan_id=item.scan_id,
             destination_dir=destination_dir,
-            file_name=wanted.file_name,
+            file_name=item.file_name,
             overwrite=overwrite,
         )
         if isinstance(result, Path):
-            note_size(result, wanted.listed_size)
+            item.path, item.size = result, result.stat().st_size
+            log_stale_sizes([item])
         return result
 
     def download_by_id(

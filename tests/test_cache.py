@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,11 +20,10 @@ from grad300_sdk import (
     TransportError,
     cache,
 )
-from grad300_sdk.partial import Partial
+from grad300_sdk.downloads.partial import Partial
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
-from tests.engine.wire import RESET, Received, Step, Wire, answer
-from tests.faults.bench import (
+from tests.downloads.bench import (
     ETAG,
     FILE,
     OTHER,
@@ -36,7 +36,8 @@ from tests.faults.bench import (
     part,
     whole,
 )
-from tests.faults.conftest import _no_backoff, wire
+from tests.downloads.conftest import _no_backoff, wire
+from tests.engine.wire import RESET, Received, Step, Wire, answer
 
 __all__ = ["_no_backoff", "wire"]
 
@@ -46,17 +47,17 @@ NOT_MODIFIED: Step = [b"HTTP/1.1 304 Not Modified\r\n\r\n"]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Have the cache in a folder of the test's."""
+    """Keep the cache in a folder of the test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cache._asked.clear()
+    begin_another_process()
     yield tmp_path / "grad300_sdk"
-    cache._asked.clear()
+    begin_another_process()
 
 
 def local_path(
     harness: Harness, server: Any, scan_type: str = "TPI", scan_id: int = 42, **options: Any
 ) -> Path:
-    """Ask for a file, with a client of its own."""
+    """Return the path of a file, asked for with a client of its own."""
     client = harness.client(server.url, token=TOKEN, **{"retries": 0, **options})
     path: Path = harness.run(client.scans[scan_type][scan_id].file.local_path())
     return path
@@ -64,17 +65,19 @@ def local_path(
 
 def begin_another_process() -> None:
     """Forget what this process knows; what is on disk stays."""
-    cache._asked.clear()
+    with TemporaryDirectory() as empty, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", empty)
+        cache.clear()
 
 
 def entry(home: Path) -> Path:
-    """Give the place where the cache says which file is the last."""
+    """Return the place where the cache says which file is the latest."""
     (path,) = home.rglob("42.json")
     return path
 
 
 def conditions(server: Wire) -> list[str | None]:
-    """Give what each request said that it had already."""
+    """Return what each request said that it had already."""
     return [request.headers.get("if-none-match") for request in server.requests]
 
 
@@ -171,7 +174,7 @@ def test_a_server_that_fails_is_not_needed(
     local_path(harness, server)
     local_path(harness, server, scan_id=43)  # of the same server
     assert len(server.requests) == 3
-    assert f"{path} is given as it is in the cache" in caplog.text
+    assert f"{path} is used as it is in the cache" in caplog.text
 
 
 def test_a_server_that_repeats_a_secret_is_not_logged_with_it(
@@ -257,7 +260,7 @@ def test_servers_types_and_ids_are_kept_apart(harness: Harness, wire: Wires) -> 
 
 
 @pytest.mark.parametrize("step", [whole(b"<html>"), cut(5000, RESET, None)])
-def test_what_is_no_file_is_not_kept(
+def test_what_is_not_a_file_is_not_kept(
     harness: Harness, wire: Wires, home: Path, step: Step
 ) -> None:
     with pytest.raises(DownloadError):
@@ -265,7 +268,7 @@ def test_what_is_no_file_is_not_kept(
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
-def test_a_cut_download_is_gone_on_with(harness: Harness, wire: Wires, home: Path) -> None:
+def test_a_cut_download_is_resumed(harness: Harness, wire: Wires, home: Path) -> None:
     server = wire(cut(5000, RESET), part(5000), NOT_MODIFIED)
     with pytest.raises(DownloadError):
         local_path(harness, server)
@@ -277,7 +280,7 @@ def test_a_cut_download_is_gone_on_with(harness: Harness, wire: Wires, home: Pat
     assert conditions(server)[2] == ETAG
 
 
-def test_a_change_that_was_cut_is_gone_on_with(harness: Harness, wire: Wires) -> None:
+def test_a_change_that_was_cut_is_resumed(harness: Harness, wire: Wires) -> None:
     rest = part(5000, OTHER[5000:], etag='"2"')
     server = wire(whole(), [*answer(OTHER[:5000], length=SIZE, ETag='"2"'), RESET], rest)
     old = local_path(harness, server)
@@ -313,7 +316,7 @@ def test_a_cache_that_cannot_be_written(
 
     server = wire(whole(), NOT_MODIFIED, whole())
     path = local_path(harness, server)
-    monkeypatch.setattr(Partial, "_open", fail)
+    monkeypatch.setattr(Partial, "write", fail)
     begin_another_process()
     assert local_path(harness, server) == path  # what is there can still be read
     with pytest.raises(OSError, match=r"the cache can't be written .*XDG_CACHE_HOME") as caught:
@@ -329,20 +332,19 @@ def test_a_file_in_the_place_of_the_cache(harness: Harness, wire: Wires, home: P
     assert server.requests == []
 
 
-def test_a_home_in_which_no_cache_can_be_made(
-    harness: Harness, wire: Wires, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_home_in_which_no_cache_can_be_made(harness: Harness, wire: Wires) -> None:
     def refuse(name: str) -> str:
         raise OSError("the cache directory is actually a file")
 
-    monkeypatch.setattr("astropy.config.get_cache_dir", refuse)
     server = wire()
-    with pytest.raises(OSError, match=r"^the cache can't be written \(the cache directory is"):
-        local_path(harness, server)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("astropy.config.get_cache_dir", refuse)
+        with pytest.raises(OSError, match=r"^the cache can't be written \(the cache directory is"):
+            local_path(harness, server)
     assert server.requests == []
 
 
-def test_a_timeout_is_no_error_of_the_cache(harness: Harness, wire: Wires) -> None:
+def test_a_timeout_is_not_an_error_of_the_cache(harness: Harness, wire: Wires) -> None:
     from tests.engine.wire import STALL
 
     with pytest.raises(TransportError, match="timed out"):

@@ -104,7 +104,7 @@ def within(name: str, *packages: str) -> bool:
 
 
 # What takes plain data, and knows no client.
-ADAPTERS = ("filters", "fits", "partial", "records", "saving", "tables")
+ADAPTERS = ("filters", "fits", "records", "tables")
 ADAPTERS_MAY = (*ADAPTERS, "configuration", "engine.body", "engine.errors", "errors", "settings")
 HTTPX_MAY = ("client", "connections", "credentials", "drivers", "session", "translation")
 
@@ -112,7 +112,7 @@ HTTPX_MAY = ("client", "connections", "credentials", "drivers", "session", "tran
 OF_EXTRAS = {
     ("grad300_sdk.command_line", "rich"),
     ("grad300_sdk.command_line", "typer"),
-    ("grad300_sdk.saving", "tqdm"),
+    ("grad300_sdk.downloads.progress", "tqdm"),
 }
 
 
@@ -127,6 +127,8 @@ def is_allowed(module: str, name: str) -> bool:
         return module in [f"grad300_sdk.engine.{part}" for part in HTTPX_MAY]
     if within(module, "grad300_sdk.engine"):
         return within(name, "grad300_sdk.engine") or not (own or within(name, "astropy"))
+    if within(module, "grad300_sdk.downloads", "grad300_sdk.cache"):
+        return not within(name, "grad300_sdk.resources", "grad300_sdk.client", "grad300_sdk.flat")
     if module in [f"grad300_sdk.{part}" for part in ADAPTERS]:
         return not own or within(name, *(f"grad300_sdk.{part}" for part in ADAPTERS_MAY))
     return True

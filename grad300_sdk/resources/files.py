@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
+from grad300_sdk.engine.body import decode_error
 from grad300_sdk.engine.errors import DecodeError, excerpt
 
 if TYPE_CHECKING:
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import HDUList
     from astropy.table import Table
 
-    from grad300_sdk.resources.scans import Scan
-    from grad300_sdk.saving import Progress
+    from grad300_sdk.downloads import Progress
 
 __all__ = ["ScanFile"]
 
@@ -26,21 +26,27 @@ T = TypeVar("T")
 class ScanFile(Node[M], template="{+parent}/download"):
     """The FITS file of a scan."""
 
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The values of the path's variables, from the root of the tree down to here."""
+        scan: Any = self.parent
+        return {"scan_type": scan.scan_type, "scan_id": scan.scan_id}
+
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[bytes]:
-        """Get the bytes of the file, as the server sends them.
+        """Return the bytes of the file, as the server sends them.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``.
 
         Returns
         -------
         bytes
-            The file. Nothing is looked at, and nothing is repaired.
+            The file; it is neither checked nor repaired.
 
         Raises
         ------
         NotFoundError
-            If there is no such scan.
+            If the archive does not have the scan.
 
         Examples
         --------
@@ -49,28 +55,28 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ...     print(content[:9], len(content) == client.scans["TPI"][1].get()["size"])
         b'SIMPLE  =' True
         """
-        return (yield from send.content())
+        return send.content()
 
     @endpoint("GET")
     def open(self, send: Sender) -> Flow[Table | HDUList]:
-        """Get the file and read it: a TPI as a table, any other as FITS.
+        """Return the contents of the file: the table of a TPI, the HDUs of any other.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``.
 
         Returns
         -------
         astropy.table.Table or astropy.io.fits.HDUList
-            What `table`, or `fits`, gives.
+            What `table`, or `fits`, returns.
 
         Raises
         ------
         DecodeError
-            If what came can't be read.
+            If what the server sent can't be read.
 
         Warns
         -----
         Grad300Warning
-            If the file is broken, and not all of it could be read.
+            If the file is broken, and only a part of it could be read.
 
         Examples
         --------
@@ -82,13 +88,12 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """
         from grad300_sdk.fits import open_file
 
-        scan_type = cast("Scan[M]", self.parent).scan_type
         response = yield from send.response()
-        return _read(response, lambda content: open_file(content, scan_type))
+        return _read(response, lambda content: open_file(content, self.variables["scan_type"]))
 
     @endpoint("GET")
     def table(self, send: Sender) -> Flow[Table]:
-        """Get the file and read its table, whichever HDU that is.
+        """Return the table in the file, whichever HDU that is.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``.
 
@@ -100,12 +105,12 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Raises
         ------
         DecodeError
-            If what came can't be read, or has no table, as an image has none.
+            If what the server sent can't be read, or has no table, as images have not.
 
         Warns
         -----
         Grad300Warning
-            If the file is broken, and not all of it could be read.
+            If the file is broken, and only a part of it could be read.
 
         Examples
         --------
@@ -120,7 +125,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
 
     @endpoint("GET")
     def fits(self, send: Sender) -> Flow[HDUList]:
-        """Get the file and read it as FITS.
+        """Return the file as FITS.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``.
 
@@ -132,12 +137,12 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Raises
         ------
         DecodeError
-            If what came can't be read.
+            If what the server sent can't be read.
 
         Warns
         -----
         Grad300Warning
-            If the file is broken, and not all of it could be read.
+            If the file is broken, and only a part of it could be read.
 
         Examples
         --------
@@ -152,10 +157,10 @@ class ScanFile(Node[M], template="{+parent}/download"):
 
     @iterator("GET")
     def stream(self, send: Sender) -> ItemsFlow[bytes]:
-        """Iterate over the bytes of the file, in the pieces in which they come.
+        """Yield the bytes of the file, in the pieces in which they arrive.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``. The connection is in use until the
-        iteration ends, or its iterator is closed.
+        iteration ends, or the iterator is closed.
 
         Yields
         ------
@@ -165,7 +170,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Raises
         ------
         NotFoundError
-            If there is no such scan.
+            If the archive does not have the scan.
         TransportError
             If the body is cut.
 
@@ -188,25 +193,26 @@ class ScanFile(Node[M], template="{+parent}/download"):
         overwrite: bool = False,
         progress: Progress | bool | None = None,
     ) -> Flow[Path]:
-        """Save the file in a folder, as the server sends it.
+        """Save the file in a folder, as the server sends it, and return its path.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``. The body goes into a hidden file,
-        which is moved into place once it is whole: there never is half a file of that name.
+        which is moved into place once it is whole: half a file never has that name. After an
+        interruption the next call resumes it, if the server can prove that it is the same file.
 
         Parameters
         ----------
         destination_dir : str or Path
             The folder; it is made if it is missing.
         file_name : str, optional
-            The name of the file; if not given, what the server calls it, or else
+            The name of the file; by default the name that the server gives it, or else
             ``{scan_type}_{scan_id}.fits``.
         overwrite : bool
-            Whether a file of that name is replaced.
+            Whether an existing file of that name is replaced.
         progress : callable or bool, optional
-            True for a progress bar (it needs the extra ``progress``), False for none; if not
-            given, a bar on a terminal or in a notebook where that extra is installed. A callable
-            is called with the bytes that have come, and those that there are, or None where the
-            server does not say.
+            True for a progress bar (it needs the extra ``progress``), False for none; by default
+            a bar is shown on a terminal or in a notebook if that extra is installed. A callable
+            is called with the number of bytes that have arrived, and with the size of the file,
+            or None where the server does not say it.
 
         Returns
         -------
@@ -216,9 +222,9 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Raises
         ------
         FileExistsError
-            If there is a file of that name, and `overwrite` is not set.
+            If a file of that name exists, and `overwrite` is not set.
         DownloadError
-            If the body is cut, or is no FITS file.
+            If the body is cut, or is not a FITS file.
         OSError
             If the file can't be written.
 
@@ -233,36 +239,36 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ...     print(path.name)
         20250130-093000_TPI-PROJ01-SUN_01#_01#.fits
         """
-        from grad300_sdk.resources.download import Download
+        from grad300_sdk.downloads import Download, fallback_name
 
         download = Download(
-            self._url,
+            f"{self.client.base_api_url}{self.path}",
             destination_dir,
-            self._fallback,
+            fallback_name(**self.variables),
             file_name=file_name,
             overwrite=overwrite,
             progress=progress,
         )
-        return (yield from download.flow(send))
+        return download.flow(send)
 
     @endpoint("GET")
     def local_path(self, send: Sender) -> Flow[Path]:
-        """Give the file in a cache on this machine, where it is kept at first use.
+        """Return the path of the file in a cache on this machine, downloaded at its first use.
 
-        Sends ``GET /scans/{scan_type}/{scan_id}/download``, at most once in a process: of a file
-        that is in the cache, only whether it has changed is asked, by its ``ETag``. If the server
-        can't be reached, the file in the cache is given as it is.
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``, at most once in a process; for a file
+        in the cache it only asks whether that has changed, by its ``ETag``. If the server can't
+        be reached, the file in the cache is used as it is.
 
         Returns
         -------
         Path
-            The file, to be read and not to be changed. `grad300_sdk.cache` tells where it is, and
-            clears it.
+            The file, to be read and not to be changed. `grad300_sdk.cache` returns the folder
+            and the size of the cache, and clears it.
 
         Raises
         ------
         DownloadError
-            If the body is cut, or is no FITS file.
+            If the body is cut, or is not a FITS file.
         OSError
             If the cache can't be written.
 
@@ -273,28 +279,14 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ...     print(file.local_path().read_bytes() == file.get())
         True
         """
-        from grad300_sdk.cache import Cached
+        from grad300_sdk.cache import CachedDownload
 
-        scan = cast("Scan[M]", self.parent)
-        cached = Cached(self.client.session, scan.scan_type, scan.scan_id, self._fallback)
-        return (yield from cached.flow(send))
-
-    @property
-    def _url(self) -> str:
-        return f"{self.client.base_api_url}{self.path}"
-
-    @property
-    def _fallback(self) -> str:
-        """What the file is called where nothing else says that."""
-        scan = cast("Scan[M]", self.parent)
-        return f"{scan.scan_type.value}_{scan.scan_id}.fits"
+        return CachedDownload(self.client.session, **self.variables).flow(send)
 
 
-def _read(response: httpx.Response, reader: Callable[[bytes], T]) -> T:
+def _read(response: httpx.Response, read: Callable[[bytes], T]) -> T:
     try:
-        return reader(response.content)
+        return read(response.content)
     except DecodeError as error:
-        request, kind = response.request, response.headers.get("Content-Type", "no content type")
-        new = DecodeError(f"{request.method} {request.url} gave {excerpt(kind)}: {error}")
-        new.request, new.response = request, response
-        raise new from error
+        kind = excerpt(response.headers.get("Content-Type", "no content type"))
+        raise decode_error(response, f"{kind}: {error}") from error

@@ -19,7 +19,7 @@ from grad300_sdk.settings import setting
 if TYPE_CHECKING:
     from astropy.table import Table
 
-    from grad300_sdk.saving import Progress
+    from grad300_sdk.downloads import Progress
     from grad300_sdk.tables import ScanTable
 
 __all__ = ["Scan", "ScanCollection", "Scans", "describe_listing"]
@@ -388,7 +388,7 @@ class Scans(Listing[M], template="{+parent}/scans"):
         """Save the files of many scans in a folder, several at once.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download`` for each file that is not there yet.
-        What was stopped or failed is gone on with when the same is asked for again.
+        The same call made again resumes what was interrupted or failed.
 
         Parameters
         ----------
@@ -398,24 +398,24 @@ class Scans(Listing[M], template="{+parent}/scans"):
         destination_dir : str or Path
             The folder; it is made if it is missing.
         overwrite : bool
-            Whether a file that is there with another size than the listing's is replaced.
+            Whether an existing file is replaced if it has another size than the listing says.
         max_concurrency : int, optional
-            How many files are downloaded at once, at most: as many as the client has connections,
-            if not given.
+            How many files are downloaded at once, at most; by default as many as the client has
+            connections.
         progress : callable or bool, optional
-            True for a progress bar (it needs the extra ``progress``), False for none; if not
-            given, a bar on a terminal or in a notebook where that extra is installed. A callable
-            is called with the bytes that have come, and those that there are, or None where that
-            is not known.
+            True for a progress bar (it needs the extra ``progress``), False for none; by default
+            a bar is shown on a terminal or in a notebook if that extra is installed. A callable
+            is called with the number of bytes that have arrived, and with their total, or None
+            where it is not known.
 
         Returns
         -------
         astropy.table.Table
-            One row a scan, in the order of `rows`: ``scan_type``, ``id``, ``file_name``,
+            One row for each scan, in the order of `rows`: ``scan_type``, ``id``, ``file_name``,
             ``path``, ``size`` (in bytes), ``status`` and ``error``. The status is ``saved``;
-            ``skipped``, where a file of the listing's size is there already, for which nothing
-            is sent; or ``failed``: the error then says why. Files whose names are alike are
-            called ``{stem}_{scan_type}_{scan_id}.fits``.
+            ``skipped`` if a file of the listing's size is there already, for which nothing is
+            sent; or ``failed``, and ``error`` then says why. Files whose names collide are
+            saved as ``{stem}_{scan_type}_{scan_id}.fits``.
 
         Raises
         ------
@@ -426,8 +426,8 @@ class Scans(Listing[M], template="{+parent}/scans"):
 
         Notes
         -----
-        A file that fails does so alone; but after refused credentials, or where nothing can be
-        written to the folder, what was not sent yet is not sent at all.
+        A file that fails does so alone; but once the credentials are refused, or nothing can be
+        written to the folder, nothing more is sent.
 
         Examples
         --------
@@ -442,17 +442,18 @@ class Scans(Listing[M], template="{+parent}/scans"):
         ...     print(*{*report["status"]}, *{*again["status"]})
         saved skipped
         """
-        from grad300_sdk.resources.downloads import Downloads
+        from grad300_sdk.downloads import BulkDownload
 
-        downloads = Downloads(
-            self,
+        download = BulkDownload(
             rows,
             destination_dir,
+            client=self.client,
+            find_scan=lambda scan_type, scan_id: self[scan_type][scan_id],
             overwrite=overwrite,
             max_concurrency=max_concurrency,
             progress=progress,
         )
-        return (yield from downloads.flow())
+        return download.flow()
 
     def __getitem__(self, scan_type: ScanTypeLike) -> ScanCollection[M]:
         return ScanCollection(self, scan_type=ScanType(scan_type))

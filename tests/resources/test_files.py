@@ -22,7 +22,7 @@ HTML = b"<html><head><title>Bad gateway</title></head></html>"
 
 
 def answer(content: bytes = FITS, status: int = 200, **headers: str) -> httpx.MockTransport:
-    """Give one answer to whatever is asked."""
+    """Return a transport that answers every request alike."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.MockTransport(
         lambda request: httpx.Response(status, content=content, headers=named)
@@ -183,7 +183,7 @@ def test_the_server_names_the_file(
     ],
 )
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_no_file_never_becomes_one(
+def test_what_is_not_a_file_never_becomes_one(
     harness: Harness, tmp_path: Path, transport: Any, error: type[Exception], overwrite: bool
 ) -> None:
     if overwrite:
@@ -197,7 +197,7 @@ def test_what_is_no_file_never_becomes_one(
 
 def test_the_error_says_what_came(harness: Harness, tmp_path: Path) -> None:
     file = scan(harness, answer(HTML, Content_Type="text/html")).file
-    with pytest.raises(DownloadError, match="no FITS file: text/html, '<html><head>"):
+    with pytest.raises(DownloadError, match="not a FITS file: text/html, '<html><head>"):
         harness.run(file.save(tmp_path))
 
 
@@ -268,8 +268,10 @@ def test_pieces_may_be_of_any_size(harness: Harness, tmp_path: Path) -> None:
     assert path.read_bytes() == FITS[:100]
 
 
-def test_a_part_that_was_not_asked_for_is_no_file(harness: Harness, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="the status 206"):
+def test_a_part_that_was_not_asked_for_is_not_a_file(harness: Harness, tmp_path: Path) -> None:
+    with pytest.raises(
+        DownloadError, match="answered 206 with something other than the whole file"
+    ):
         harness.run(scan(harness, answer(FITS, 206)).file.save(tmp_path))
 
 

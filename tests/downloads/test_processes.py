@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from grad300_sdk.partial import Partial
+from grad300_sdk.downloads.partial import Partial
 from tests.conftest import Harness
 from tests.engine.wire import STALL, Received, Step, Wire, answer
 
@@ -59,12 +59,12 @@ class Process:
         raise AssertionError(self.running.communicate())
 
     def stop(self, number: signal.Signals) -> Any:
-        """Send it a signal, and give what came of it."""
+        """Send it a signal, and return what came of it."""
         self.running.send_signal(number)
         return self.result()
 
     def result(self) -> Any:
-        """Give what came of it, None if it was killed."""
+        """Return what came of it, None if it was killed."""
         output, complaint = self.running.communicate(timeout=60)
         if self.running.returncode == -signal.SIGKILL:
             return None
@@ -87,7 +87,7 @@ def process() -> Iterator[Callable[..., Process]]:
 
 
 def in_part(content: bytes, range_: str | None) -> Step:
-    """Answer with what is asked for of a file."""
+    """Answer with the part of a file that is requested."""
     if range_ is None:
         return whole(content)
     start = int(range_.removeprefix("bytes=").removesuffix("-"))
@@ -101,7 +101,7 @@ def half(content: bytes, count: int = HALF) -> Step:
 
 
 def stalled_first(request: Received, before: list[Received]) -> Step:
-    """Stall in the first answer, and give what is asked for in the next."""
+    """Stall in the first answer, and send what is requested in the next."""
     return in_part(BIG, request.headers.get("range")) if before else half(BIG)
 
 
@@ -113,7 +113,7 @@ def stalling(wire: Callable[..., Wire]) -> Wire:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_killed_process_is_gone_on_with(
+def test_what_a_killed_process_left_is_resumed(
     mode: str, stalling: Wire, process: Callable[..., Process], tmp_path: Path
 ) -> None:
     child = process(mode, "save", stalling.url, tmp_path)
@@ -129,7 +129,7 @@ def test_a_killed_process_is_gone_on_with(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_interrupted_save_is_gone_on_with(
+def test_an_interrupted_save_is_resumed(
     mode: str, stalling: Wire, process: Callable[..., Process], tmp_path: Path
 ) -> None:
     child = process(mode, "save", stalling.url, tmp_path)
@@ -151,7 +151,7 @@ def one_of_ten(number: int) -> bytes:
 
 
 def two_of_ten(request: Received) -> Step:
-    """Give two files of ten at once; stall in the others, unless the rest is asked for."""
+    """Answer with two files of ten; stall in the others, unless the rest is requested."""
     content = one_of_ten(number := int(request.target.split("/")[-2]))
     if number < 2 or "range" in request.headers:
         return in_part(content, request.headers.get("range"))
@@ -159,7 +159,7 @@ def two_of_ten(request: Received) -> Step:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_interrupted_downloads_are_gone_on_with(
+def test_interrupted_downloads_are_resumed(
     mode: str, wire: Callable[..., Wire], process: Callable[..., Process], tmp_path: Path
 ) -> None:
     server = wire(answerer=two_of_ten)

@@ -16,12 +16,12 @@ import pytest
 from astropy.table import MaskedColumn, QTable, Table
 
 from grad300_sdk import ScanType
-from grad300_sdk.partial import Partial
+from grad300_sdk.downloads.partial import Partial
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
+from tests.downloads.bench import ALL, FILE, SIZE, TOKEN, asked, assert_nothing_hidden, seen, whole
+from tests.downloads.conftest import _no_backoff, wire
 from tests.engine.wire import CLOSE, Received, Step, Wire, answer
-from tests.faults.bench import ALL, FILE, SIZE, TOKEN, asked, assert_nothing_hidden, seen, whole
-from tests.faults.conftest import _no_backoff, wire
 
 __all__ = ["_no_backoff", "wire"]
 
@@ -37,7 +37,7 @@ def detail(status: str, text: str) -> Step:
 
 
 def rows(number: int, **values: object) -> list[dict[str, Any]]:
-    """Give rows as `search` gives them."""
+    """Return rows as `search` yields them."""
     return [
         {"scan_type": "TPI", "id": index, "file_name": f"{index}.fits", "size": SIZE, **values}
         for index in range(number)
@@ -58,7 +58,7 @@ class Some:
 
 @pytest.fixture
 def download(harness: Harness, tmp_path: Path) -> Callable[..., Table]:
-    """Download with a client of its own, and give the report."""
+    """Download with a client of its own, and return the report."""
 
     def run(server: Any, what: Any, **options: Any) -> Table:
         client = harness.client(server.url, token=TOKEN, retries=0)
@@ -132,7 +132,7 @@ def test_nothing_is_wanted(download: Download, wire: Wires, tmp_path: Path) -> N
 
 
 async def unread() -> AsyncIterator[int]:
-    """Give something that must be awaited."""
+    """Yield what must be awaited."""
     yield 1
 
 
@@ -145,7 +145,7 @@ async def unread() -> AsyncIterator[int]:
         ([{"scan_type": "TPI", "id": True}], TypeError, r"rows\[0\]: id"),
         ([{"scan_type": "TPI", "id": "3"}], TypeError, r"rows\[0\]: id"),
         ([{"scan_type": "TPI", "id": -3}], ValueError, r"rows\[0\]: id"),
-        ([{"scan_type": "TPI", "id": 2**63}], ValueError, r"rows\[0\]: the id 92"),
+        ([{"scan_type": "TPI", "id": 2**63}], ValueError, r"rows\[0\]: id must be at most 92"),
         ([{"scan_type": "Fotos", "id": 3}], ValueError, r"rows\[0\]: .*Spectrum"),
         ([42], TypeError, r"rows\[0\]: .*int 42"),
         ([None], TypeError, r"rows\[0\]: .*NoneType"),
@@ -179,8 +179,8 @@ def test_nodes_that_are_no_scans(harness: Harness, wire: Wires, tmp_path: Path) 
         (client.scans["TPI"][3], TypeError, "rows must be"),
         (client.scans["TPI"], TypeError, "rows must be"),
         (client.scans, TypeError, "rows must be"),
-        ([client.scans["TPI"][3].file], TypeError, r"rows\[0\]: .* is no scan"),
-        ([client.scans["TPI"][3], client], TypeError, r"rows\[1\]: .* is no scan"),
+        ([client.scans["TPI"][3].file], TypeError, r"rows\[0\]: .* is not a scan's node"),
+        ([client.scans["TPI"][3], client], TypeError, r"rows\[1\]: .* is not a scan's node"),
         ([other.scans["TPI"][3]], ValueError, r"rows\[0\]: .* is a scan of https://other"),
     ):
         with pytest.raises(error, match=says):
@@ -307,7 +307,7 @@ def test_a_folder_in_the_place_of_a_file(download: Download, wire: Wires, tmp_pa
     server = Some(wire, {})
     report = download(server, rows(2))
     assert list(report["status"]) == ["failed", "saved"]
-    assert "no file" in report["error"][0]
+    assert "is not a file" in report["error"][0]
     report = download(server, rows(2), overwrite=True)
     assert list(report["status"]) == ["failed", "skipped"]
     assert_nothing_hidden(tmp_path)
@@ -376,7 +376,7 @@ ALONE: dict[str, tuple[Callable[[], Step], str]] = {
     "not found": (lambda: detail("404 Not Found", "Scan not found"), "Scan not found"),
     "forbidden": (lambda: detail("403 Forbidden", "Not yours"), "Not yours"),
     "an error": (lambda: answer(b"", "500 Oops"), "500"),
-    "HTML": (lambda: whole(b"<html>", Content_Type="text/html"), "no FITS file"),
+    "HTML": (lambda: whole(b"<html>", Content_Type="text/html"), "not a FITS file"),
     "cut": (lambda: [*answer(FILE[:99], length=SIZE), CLOSE], f"99 bytes of a body of {SIZE}"),
     "gone": (lambda: [CLOSE], "download: "),
 }
@@ -406,7 +406,7 @@ def test_refused_credentials_fail_all(
     report = download(server, rows(100), max_concurrency=at_once)
     assert list(report["status"]) == ["saved"] * 2 + ["failed"] * 98
     assert all(REFUSED[status] in error for error in report["error"][2:])
-    assert "not asked for" in report["error"][99]
+    assert "not requested" in report["error"][99]
     assert len(server.wire.requests) <= 2 + at_once
     assert sorted(seen(tmp_path)) == ["0.fits", "1.fits"]
 
@@ -557,6 +557,17 @@ def test_a_stale_size_is_logged(
     assert f"has {SIZE} bytes, where the listing says 3" in record.getMessage()
 
 
+def test_many_stale_sizes_are_logged_once(
+    download: Download, wire: Wires, caplog: pytest.LogCaptureFixture
+) -> None:
+    report = download(Some(wire, {}), [*rows(1), *rows(5, size=3)[1:]])
+    assert list(report["status"]) == ["saved"] * 5
+    (record,) = [r for r in caplog.records if r.name.startswith("grad300_sdk.")]
+    message = record.getMessage()
+    assert f"1.fits has {SIZE} bytes, where the listing says 3; " in message
+    assert "the sizes of 3 more differ too" in message
+
+
 # ---- the progress
 
 
@@ -612,7 +623,7 @@ def test_the_bar(
         assert "39.4k/39.4k" in last
         assert last.endswith("\n")
     else:
-        assert drawn == ""  # it is no terminal
+        assert drawn == ""  # it is not a terminal
 
 
 # ---- a whole archive

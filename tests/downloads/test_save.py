@@ -182,9 +182,9 @@ FAULTS = [
         [ALL, after(5000)],
         NotFoundError,
     ),
-    Fault("nothing in it", [whole(b"")], [ALL], DownloadError, says="no FITS file"),
+    Fault("nothing in it", [whole(b"")], [ALL], DownloadError, says="not a FITS file"),
     Fault("HTML", [whole(HTML, Content_Type="text/html")], [ALL], DownloadError, says="<html>"),
-    Fault("JSON", [whole(b"{}")], [ALL], DownloadError, says="no FITS file"),
+    Fault("JSON", [whole(b"{}")], [ALL], DownloadError, says="not a FITS file"),
     Fault(
         "a cut archive",
         [whole(GZIPPED[:-9], Content_Encoding="gzip")],
@@ -232,20 +232,26 @@ FAULTS = [
         ],
         [ALL, after(5000), ALL],
     ),
-    Fault("a part that was not asked for", [part(0)], [ALL], DownloadError, says="status 206"),
+    Fault(
+        "a part that was not asked for",
+        [part(0)],
+        [ALL],
+        DownloadError,
+        says="answered 206 with something other than the whole file",
+    ),
     Fault(
         "a part that was not asked for, and is cut",
         [part(0, count=5000, end=RESET)],
         [ALL],
         DownloadError,
-        says="status 206",
+        says="answered 206 with something other than the whole file",
     ),
     Fault(
         "HTML in place of a part",
         [cut(5000, RESET), whole(HTML)],
         [ALL, after(5000)],
         DownloadError,
-        says="no FITS file",
+        says="not a FITS file",
     ),
 ]
 
@@ -307,7 +313,7 @@ RESUMED = [
 
 
 @pytest.mark.parametrize("fault", RESUMED, ids=str)
-def test_the_next_call_goes_on(
+def test_the_next_call_resumes(
     harness: Harness, wire: Callable[..., Wire], tmp_path: Path, fault: Fault
 ) -> None:
     server = wire(cut(5000, RESET), *fault.script)
@@ -397,7 +403,7 @@ def test_a_hidden_file_that_became_the_file(
     assert seen(tmp_path) == {"TPI_42.fits": FILE[:5000]}
 
 
-def test_a_save_that_is_given_up_is_gone_on_with(
+def test_a_save_that_is_given_up_is_resumed(
     harness: Harness, wire: Callable[..., Wire], tmp_path: Path
 ) -> None:
     server = wire(cut(5000, STALL), part(5000))
@@ -451,12 +457,12 @@ def test_a_token_that_expires_meanwhile_is_renewed(
     assert seen(tmp_path) == {"TPI_42.fits": FILE}
 
 
-def test_what_is_whole_already_and_no_file(
+def test_what_is_whole_already_and_not_a_file(
     harness: Harness, wire: Callable[..., Wire], tmp_path: Path
 ) -> None:
     page = [*answer(HTML, length=SIZE, ETag=ETAG), RESET]
     server = wire(page, refusal(len(HTML)))
-    for says in ("of a body of", "no FITS file"):
+    for says in ("of a body of", "not a FITS file"):
         with pytest.raises(DownloadError, match=says):
             save(harness, server, tmp_path)
     assert asked(server) == [ALL, after(len(HTML))]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from grad300_sdk import partial
-from grad300_sdk.partial import Partial
+from grad300_sdk.downloads.partial import Partial, write_atomically
 from tests.conftest import Harness
-from tests.engine.wire import RESET, Received, Wire
-from tests.faults.bench import (
+from tests.downloads.bench import (
     ALL,
     ETAG,
     FILE,
@@ -32,12 +29,14 @@ from tests.faults.bench import (
     seen,
     whole,
 )
-from tests.faults.conftest import wire
+from tests.downloads.conftest import wire
+from tests.engine.wire import RESET, STALL, Act, Received, Wire
 
 __all__ = ["wire"]
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks, and open files removed")
+fcntl = pytest.importorskip("fcntl", reason="locks, and open files removed")
 
+LONG = bytes(300_000)  # after which the state is worth writing
 WHOLE = {"ETag": ETAG, "Content-Length": str(SIZE)}
 
 
@@ -83,15 +82,15 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_left_is_gone_on_with(begun: Callable[..., Partial], tmp_path: Path) -> None:
+def test_what_is_left_is_resumed(begun: Callable[..., Partial], tmp_path: Path) -> None:
     begun().close(keep=True)
     assert hidden(tmp_path) == {".x.part": 5000}
     again = Partial(tmp_path, "x")
     assert again.headers() == {"Range": "bytes=5000-", "If-Range": ETAG}
     again.begin(answer(206, ETag=ETAG, Content_Range=f"bytes 5000-{SIZE - 1}/{SIZE}"), None)
-    assert (again.size, again.total, again.is_cut) == (5000, SIZE, True)
+    assert (again.size, again.total, again.is_truncated) == (5000, SIZE, True)
     again.write(FILE[5000:])
-    assert not again.is_cut
+    assert not again.is_truncated
     again.move(tmp_path / "file", overwrite=False)
     assert seen(tmp_path) == {"file": FILE}
     assert names(tmp_path) == ["file"]
@@ -106,7 +105,7 @@ def test_what_is_left_is_gone_on_with(begun: Callable[..., Partial], tmp_path: P
         (5000, {"ETag": "9"}),
     ],
 )
-def test_nothing_is_left_that_cannot_be_gone_on_with(
+def test_nothing_is_left_that_cannot_be_resumed(
     begun: Callable[..., Partial], tmp_path: Path, size: int, headers: dict[str, str]
 ) -> None:
     begun(size, **{name.replace("-", "_"): value for name, value in headers.items()}).close(
@@ -122,13 +121,55 @@ def test_nothing_is_left_of_what_is_not_to_be_kept(
     assert names(tmp_path) == []
 
 
-def test_nothing_is_left_of_what_cannot_be_written(
+def test_nothing_is_left_without_a_state(begun: Callable[..., Partial], tmp_path: Path) -> None:
+    new = begun()
+    (tmp_path / ".x.state").mkdir()  # in its place, so that it can't be written
+    new.close(keep=True)
+    assert names(tmp_path) == [".x.state"]
+
+
+def test_what_has_no_state_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / ".x.part").write_bytes(FILE[:5000])  # a process was killed before it wrote one
+    new = Partial(tmp_path, "x")
+    assert new.headers() == {}
+    new.begin(answer(), None)
+    new.write(OTHER)
+    new.move(tmp_path / "file", overwrite=False)
+    assert seen(tmp_path) == {"file": OTHER}
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "total", "has_state"),
+    [
+        ([FILE], SIZE, False),
+        ([FILE], 2 * SIZE, False),
+        ([LONG], len(LONG), False),
+        ([LONG], 2 * len(LONG), True),
+        ([LONG, LONG], 2 * len(LONG), True),
+        ([LONG], None, True),
+    ],
+)
+def test_the_state_is_written_once_it_is_worth_it(
+    tmp_path: Path, pieces: list[bytes], total: int | None, has_state: bool
+) -> None:
+    new = Partial(tmp_path, "x")
+    assert new.headers() == {}
+    new.begin(answer(ETag=ETAG, **({} if total is None else {"Content_Length": str(total)})), None)
+    for piece in pieces:
+        new.write(piece)
+    assert names(tmp_path) == [".x.part", *([".x.state"] if has_state else [])]
+    new.move(tmp_path / "file", overwrite=False)
+    assert seen(tmp_path) == {"file": b"".join(pieces)}
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_stale_state_is_not_that_of_a_new_file(
     begun: Callable[..., Partial], tmp_path: Path
 ) -> None:
-    new = begun()
-    os.close(new._opened.fileno())  # what is in memory can't be written any more
-    new.close(keep=True)
-    assert names(tmp_path) == []
+    (tmp_path / ".x.state").write_text(json.dumps({"etag": ETAG, "file_name": None}))
+    begun(5000, ETag='W/"2"', Content_Length="9000")
+    assert names(tmp_path) == [".x.part"]
 
 
 def test_each_download_has_a_file_of_its_own(
@@ -139,8 +180,8 @@ def test_each_download_has_a_file_of_its_own(
         one.close(keep=True)
     first = [".x.part", *(f".x.{number}.part" for number in range(1, 10))]
     assert sorted(hidden(tmp_path)) == sorted(first)
-    # Only the first of them is gone on with, and the others are removed, but for the last two:
-    # in eight places is looked, and no more.
+    # Only the first of them is resumed, and the others are removed except for the last two:
+    # eight paths are searched, and no more.
     one = begun(0)
     one.close(keep=False)
     assert sorted(hidden(tmp_path)) == [".x.8.part", ".x.9.part"]
@@ -166,16 +207,16 @@ def test_the_files_of_downloads_under_way_are_left_alone(
 def test_a_file_that_was_moved_while_it_was_opened(
     begun: Callable[..., Partial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, lock = begun(), partial._lock
+    first, lock = begun(), fcntl.flock
 
-    def lock_late(file: Any) -> bool | None:
+    def lock_late(file: Any, operation: int) -> None:
         if not first_moved:
             first_moved.append(True)
             first.move(tmp_path / "file", overwrite=False)
-        return lock(file)
+        lock(file, operation)
 
     first_moved: list[bool] = []
-    monkeypatch.setattr(partial, "_lock", lock_late)
+    monkeypatch.setattr(fcntl, "flock", lock_late)
     second = Partial(tmp_path, "x")
     assert second.headers() == {}
     assert second.size == 0
@@ -189,20 +230,21 @@ def test_a_file_that_another_has_made_anew(
     begun: Callable[..., Partial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun().close(keep=True)
-    lock = partial._lock
+    lock = fcntl.flock
 
-    def lock_late(file: Any) -> bool | None:
+    def lock_late(file: Any, operation: int) -> None:
         if not anew:
             (tmp_path / ".x.part").unlink()
             anew.append(open(tmp_path / ".x.part", "wb"))  # noqa: SIM115
-            lock(anew[0])
-        return lock(file)
+            lock(anew[0], operation)
+        lock(file, operation)
 
     anew: list[Any] = []
-    monkeypatch.setattr(partial, "_lock", lock_late)
+    monkeypatch.setattr(fcntl, "flock", lock_late)
     second = Partial(tmp_path, "x")
     assert second.headers() == {}
-    second.begin(answer(), None)
+    second.begin(answer(Content_Length="1000000", ETag=ETAG), None)
+    second.write(LONG)
     assert names(tmp_path) == [".x.1.part", ".x.1.state", ".x.part", ".x.state"]
     second.close(keep=False)
     anew[0].close()
@@ -213,14 +255,15 @@ def test_without_locks_nothing_is_taken_and_nothing_is_left(
     begun: Callable[..., Partial], tmp_path: Path
 ) -> None:
     (tmp_path / ".x.part").write_bytes(b"another's, perhaps")
-    new = begun()
+    new = begun(0, Content_Length="1000000", ETag=ETAG)
+    new.write(LONG)
     assert names(tmp_path) == [".x.1.part", ".x.1.state", ".x.part"]
     new.close(keep=True)
     assert names(tmp_path) == [".x.part"]
 
 
 @pytest.mark.usefixtures("_no_locks")
-def test_without_locks_a_cut_body_is_gone_on_with_in_one_call(
+def test_without_locks_a_cut_body_is_resumed_in_one_call(
     harness: Harness, wire: Callable[..., Wire], tmp_path: Path
 ) -> None:
     server = wire(cut(5000, RESET), part(5000))
@@ -263,6 +306,7 @@ def test_a_file_that_appears_meanwhile(
         path.write_bytes(content)
         yield from whole()
 
+    os.utime(tmp_path, (0, 0))  # on older kernels, changes within 4 ms have the same time
     server = wire(answerer=step)
     client = harness.client(server.url, token=TOKEN)
     save = client.scans["TPI"][42].file.save
@@ -297,8 +341,44 @@ def test_a_folder_whose_names_are_hidden(
 
     (tmp_path / "TPI_42.fits").write_bytes(OTHER)
     monkeypatch.setattr(os, "listdir", refuse)
-    client = harness.client(wire(whole()).url, token=TOKEN)
+    monkeypatch.setattr(os, "scandir", refuse)
+    server = wire(whole(), whole())
+    client = harness.client(server.url, token=TOKEN)
     with pytest.raises(FileExistsError):
         harness.run(client.scans["TPI"][42].file.save(tmp_path))
+    harness.run(client.scans["TPI"][43].file.save(tmp_path))  # nor is it listed
     monkeypatch.undo()
-    assert names(tmp_path) == ["TPI_42.fits"]
+    assert names(tmp_path) == ["TPI_42.fits", "TPI_43.fits"]
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_file_that_was_there_is_refused_before_its_body_comes(
+    harness: Harness, wire: Callable[..., Wire], tmp_path: Path, others: bool
+) -> None:
+    (tmp_path / "TPI_42.fits").write_bytes(FILE)
+    os.utime(tmp_path, (2**32, 2**32))  # later than any change of the file
+
+    def step(received: Received) -> Iterator[bytes | Act]:
+        if others:  # change the folder meanwhile
+            (tmp_path / "other.fits").write_bytes(OTHER)
+        yield from cut(0, STALL)
+
+    client = harness.client(wire(answerer=step).url, token=TOKEN)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        harness.run(client.scans["TPI"][42].file.save(tmp_path))
+    assert names(tmp_path) == ["TPI_42.fits", *(["other.fits"] if others else [])]
+
+
+def test_what_cannot_be_written_atomically_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.json"
+    write_atomically(path, b"old")
+
+    def fail(*arguments: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no room"):
+        write_atomically(path, b"new")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x.json", b"old")]

@@ -1,6 +1,6 @@
 """What a process of its own does: ``python child.py MODE ACTION URL FOLDER [OPTIONS]``.
 
-It says how far it is, a number a line, and in the end what came of it, as JSON.
+It prints its progress, a number a line, and in the end what came of it, as JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OPTIONS: dict[str, Any] = json.loads(sys.argv[5]) if len(sys.argv) > 5 else {}
 
 
 def tell(done: int, total: int | None) -> None:
-    """Say how far it is."""
+    """Print the progress."""
     print(done, flush=True)
 
 
@@ -74,7 +74,7 @@ def save_around_a_fork(client: Any) -> Any:
 
 
 def many(action: Callable[[Any], Any]) -> Callable[[Any], int]:
-    """Do it in several processes at once; give how many failed."""
+    """Return a function that does it in several processes, and returns how many failed."""
 
     def do(client: Any) -> int:
         cache.folder()  # what it imports is imported once
@@ -118,7 +118,7 @@ def run() -> object:
 
 
 def main() -> dict[str, Any]:
-    """Do it, and give what came of it."""
+    """Do it, and return what came of it."""
     try:
         result = run()
     except KeyboardInterrupt:

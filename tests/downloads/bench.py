@@ -52,7 +52,7 @@ def part(
 
 
 def refusal(size: int | str = SIZE, **headers: Any) -> list[bytes | Act]:
-    """Answer that there is no such part."""
+    """Answer that the file does not have such a part."""
     return answer(b"", "416 Range Not Satisfiable", Content_Range=f"bytes */{size}", **headers)
 
 
@@ -81,7 +81,7 @@ class Fault:
 
 
 def asked(wire: Wire) -> list[Asked]:
-    """Give what was asked for, each time with the user's token."""
+    """Return what was requested, each time with the user's token."""
     for request in wire.requests:
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
         assert request.headers["accept-encoding"] == "identity"
@@ -89,7 +89,7 @@ def asked(wire: Wire) -> list[Asked]:
 
 
 def hidden(folder: Path) -> dict[str, int]:
-    """Give the sizes of the hidden files in a folder, without those that say what they are."""
+    """Return the sizes of the hidden files in a folder, without their states."""
     return {
         path.name: path.stat().st_size
         for path in folder.iterdir()
@@ -98,17 +98,17 @@ def hidden(folder: Path) -> dict[str, int]:
 
 
 def seen(folder: Path) -> dict[str, bytes]:
-    """Give the files in a folder that a user sees."""
+    """Return the files in a folder that a user sees."""
     return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.startswith(".")}
 
 
 def assert_nothing_hidden(folder: Path) -> None:
-    """See that nothing is left in a folder besides what a user sees."""
+    """Assert that nothing is left in a folder besides what a user sees."""
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 def assert_no_secret(error: BaseException | None, logged: str) -> None:
-    """See that no token is in an error, nor in what was logged."""
+    """Assert that no token is in an error, nor in what was logged."""
     assert TOKEN not in logged
     if error is not None:
         assert TOKEN not in "".join(traceback.format_exception(error))
@@ -116,6 +116,6 @@ def assert_no_secret(error: BaseException | None, logged: str) -> None:
 
 
 def assert_all_closed(wires: Iterable[Wire]) -> None:
-    """See that a client that was closed has left no connection open."""
+    """Assert that a client that was closed has left no connection open."""
     for wire in wires:
         assert wire.wait_until_closed()

@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import grad300_sdk
-from grad300_sdk.engine.endpoints import Endpoint
+from grad300_sdk.engine.declaring.endpoints import Endpoint
 
 project = "grad300_sdk"
 author = copyright = "The grad300_sdk developers"  # noqa: A001 - Sphinx requires this name

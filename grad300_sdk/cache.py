@@ -38,7 +38,6 @@ from grad300_sdk.records import ScanType
 if TYPE_CHECKING:
     import httpx
 
-    from grad300_sdk.engine.session import Session
 
 __all__ = ["clear", "folder", "size"]
 
@@ -125,15 +124,14 @@ class CachedDownload(Download):
 
     Parameters
     ----------
-    session : Session
-        The session of the client, whose server has the file.
+    server : str
+        The URL of the server's API, as the client knows it.
     scan_type, scan_id
         The scan whose file it is.
     """
 
-    def __init__(self, session: Session, scan_type: ScanType, scan_id: int) -> None:
-        self._session = session
-        self._server = server = session.base_url
+    def __init__(self, server: str, scan_type: ScanType, scan_id: int) -> None:
+        self._server = server
         self._url = f"{server}/{scan_type.value}/{scan_id}"
         host = re.sub(r"[^\w.-]", "_", server.partition("://")[2])[:80]
         with _explained():
@@ -198,7 +196,6 @@ class CachedDownload(Download):
             if entry is None or not (is_out_of_reach or _means_unchanged(error)):
                 raise
             if is_out_of_reach:
-                self._session.hide_secrets(error)
                 _logger.warning("%s is used as it is in the cache: %s", entry.path, error)
             _settled.add(_mark(self._server if is_out_of_reach else self._url))
             return entry.path

@@ -194,7 +194,7 @@ def get(
 
     JSON is indented on a terminal. Anything else is written unchanged.
     """
-    from grad300_sdk.engine.body import decode_json, describe
+    from grad300_sdk.engine import decode_json, describe
     from grad300_sdk.errors import DecodeError
 
     if "://" in path or path.startswith("//"):
@@ -420,7 +420,7 @@ def _escape_unprintable(line: str) -> str:
 
 def _as_text(table: Any, form: _Format, *, on_terminal: bool) -> str:
     """Return a table as text; for a terminal, without control characters and within its width."""
-    from grad300_sdk.engine.errors import harmless
+    from grad300_sdk.engine import printable
 
     if form is _Format.TABLE:
         return _as_aligned_text(table, shutil.get_terminal_size().columns if on_terminal else None)
@@ -434,7 +434,7 @@ def _as_text(table: Any, form: _Format, *, on_terminal: bool) -> str:
         with BytesIO() as data:
             table.write(data, format="votable")
             text = data.getvalue().decode()
-    return "\n".join(map(harmless, text.split("\n"))) if on_terminal else text
+    return "\n".join(map(printable, text.split("\n"))) if on_terminal else text
 
 
 def _as_csv(table: Any) -> str:
@@ -465,14 +465,14 @@ def _as_aligned_text(table: Any, width: int | None) -> str:
     """Return a table in aligned columns: all of them, or those that fit into a width."""
     from rich.cells import cell_len, set_cell_size
 
-    from grad300_sdk.engine.errors import harmless
+    from grad300_sdk.engine import printable
 
     max_length = sys.maxsize if width is None else _MAX_CELL_LENGTH
     columns: dict[str, list[str]] = {}
     for name in table.colnames:
         unit = getattr(table[name], "unit", None)
         head = f"{name} [{unit}]" if unit else name
-        texts = [harmless(text) or "--" for text in (head, *_cell_texts(table[name]))]
+        texts = [printable(text) or "--" for text in (head, *_cell_texts(table[name]))]
         columns[name] = [
             text if len(text) <= max_length else f"{text[:max_length]}…" for text in texts
         ]
@@ -541,9 +541,9 @@ def _write_message(text: str) -> None:
 
 
 def _one_line(text: str) -> str:
-    from grad300_sdk.engine.errors import harmless
+    from grad300_sdk.engine import printable
 
-    return harmless(" ".join(text.split()))
+    return printable(" ".join(text.split()))
 
 
 def _describe_error(error: Exception) -> str:

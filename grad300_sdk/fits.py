@@ -40,7 +40,7 @@ from astropy import units
 from astropy.io import fits
 from astropy.table import Column, Table
 
-from grad300_sdk.engine.errors import excerpt
+from grad300_sdk.engine import excerpt
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.records import ScanType
 

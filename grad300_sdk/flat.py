@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from astropy.io.fits import HDUList
     from astropy.table import Row, Table
 
-    from grad300_sdk.engine import Blocking
+    from grad300_sdk.engine import Sync
 
 __all__ = ["Grad300", "Grad300Client"]
 
@@ -269,9 +269,7 @@ class Grad300Client(Client):
         """See whose token this client uses, as ``client.login.test_token`` does."""
         return self.login.test_token()
 
-    def _scans_of(
-        self, scan_type: ScanType | str | None
-    ) -> Scans[Blocking] | ScanCollection[Blocking]:
+    def _scans_of(self, scan_type: ScanType | str | None) -> Scans[Sync] | ScanCollection[Sync]:
         return self.scans if scan_type is None else self.scans[ScanType(scan_type)]
 
 

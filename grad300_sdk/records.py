@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from grad300_sdk.engine.errors import excerpt
+from grad300_sdk.engine import excerpt
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.filters import parse_date
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ import pytest
 
 from grad300_sdk import AsyncClient, Client
 from grad300_sdk.sandbox import Sandbox
+from tests.support.wire import Answerer, Step, Wire
 
 VARIABLES = (
     "ALL_PROXY",
@@ -55,6 +57,11 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+def no_jitter() -> float:
+    """Send again at once."""
+    return 0.0
+
+
 class Harness:
     """One of the two clients, so that a test reads the same for both.
 
@@ -74,6 +81,7 @@ class Harness:
         """Make a client that is closed after the test; `make` is the pair of classes to use."""
         blocking, awaiting = make or (Client, AsyncClient)
         client = (blocking if self._portal is None else awaiting)(*args, **kwargs)
+        client.session.jitter = no_jitter
         self._stack.callback(lambda: self.run(self.close_client(client)))
         return client
 
@@ -110,7 +118,7 @@ class Harness:
         return next(items) if isinstance(items, Iterator) else self.run(anext(items))
 
     def stop(self, items: Any) -> None:
-        """Stop iterating early."""
+        """CancelToken iterating early."""
         self.run(items.close() if isinstance(items, Iterator) else items.aclose())
 
     def close(self) -> None:
@@ -124,6 +132,23 @@ def harness(request: pytest.FixtureRequest) -> Iterator[Harness]:
     running = Harness(request.param)
     yield running
     running.close()
+
+
+@pytest.fixture
+def wire() -> Iterator[Callable[..., Wire]]:
+    """Start servers that end with the test."""
+    with ExitStack() as stack:
+
+        def start(*script: Step, answerer: Answerer | None = None) -> Wire:
+            return stack.enter_context(Wire(*script, answerer=answerer))
+
+        yield start
+
+
+@pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have clients that a test does not make itself send again at once."""
+    monkeypatch.setattr(random.SystemRandom, "random", lambda self: 0.0)
 
 
 @pytest.fixture

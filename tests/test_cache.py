@@ -36,10 +36,7 @@ from tests.downloads.bench import (
     part,
     whole,
 )
-from tests.downloads.conftest import _no_backoff, wire
-from tests.engine.wire import RESET, Received, Step, Wire, answer
-
-__all__ = ["_no_backoff", "wire"]
+from tests.support.wire import RESET, Received, Step, Wire, answer
 
 Wires = Callable[..., Wire]
 NOT_MODIFIED: Step = [b"HTTP/1.1 304 Not Modified\r\n\r\n"]
@@ -345,7 +342,7 @@ def test_a_home_in_which_no_cache_can_be_made(harness: Harness, wire: Wires) -> 
 
 
 def test_a_timeout_is_not_an_error_of_the_cache(harness: Harness, wire: Wires) -> None:
-    from tests.engine.wire import STALL
+    from tests.support.wire import STALL
 
     with pytest.raises(TransportError, match="timed out"):
         local_path(harness, wire([STALL]), timeout=0.1)

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 from astropy.table import Table
-from engine.wire import STALL, Received, Wire, answer
 from sybil import Example, Sybil
 from sybil.parsers.rest import CodeBlockParser
 
@@ -27,6 +26,7 @@ from grad300_sdk import Client, __version__
 from grad300_sdk import __main__ as main_module
 from grad300_sdk.command_line import run
 from grad300_sdk.sandbox import Sandbox
+from tests.support.wire import STALL, Received, Wire, answer
 
 COMMAND = [sys.executable, "-W", "error", "-m", "grad300_sdk"]
 # Runs a command on a pseudo-terminal whose width is the first argument, and copies what the
@@ -207,7 +207,7 @@ class TestUsage:
             ("scans --from yesterday", "--from is 'yesterday', where a date is needed"),
             ("scans --to 2025-13-01", "--to is '2025-13-01', where a date is needed"),
             ("scans --from 2025-02-02 --to 2025-02-01", "--to (2025-02-01) is before --from"),
-            ("scans --max-results 0", "--max-results is 0, but must be at least 1"),
+            ("scans --max-results 0", "--max-results must be at least 1, not 0"),
             ("scans --max-results few", "'--max-results': 'few' is not a whole number"),
             ("scans --format xls", "--format"),
             ("scans --output nowhere/x.csv", "--output 'nowhere/x.csv' does not exist"),
@@ -219,11 +219,14 @@ class TestUsage:
             ("download TPI one --dir x", "'one' is not a whole number"),
             ("download TPI 1.5 --dir x", "'1.5' is not a whole number"),
             ("download TPI -1 --dir x", "-1"),
-            ("download TPI --dir x -- -1", "ID is -1, but must be at least 0"),
+            ("download TPI --dir x -- -1", "ID must be at least 0, not -1"),
             ("download moon 1 --dir x", "'moon' is no scan type"),
             ("sandbox --port 70000", "--port"),
             ("sandbox --scans -1", "--scans"),
-            ("--base-url archive scans", "--base-url is 'archive', where an http or https URL"),
+            (
+                "--base-url archive scans",
+                "--base-url must be an http or https URL such as 'https://archive.example.org'",
+            ),
             ("--base-url http://me:secret@host scans", "--base-url holds a user name or password"),
             ("--token-file missing scans", "the token file missing can't be read"),
             ("--user me --token-file token tree", "use either --user or --token-file, not both"),
@@ -649,8 +652,7 @@ class TestHostileNames:
         assert is_harmless(seen)
 
     @pytest.mark.parametrize("arguments", [("get", "/broken"), ("get", "/broken\x1b[31m")])
-    def test_an_error_is_one_harmless_line(self, hostile, arguments, monkeypatch, here):
-        monkeypatch.setattr("grad300_sdk.engine.session._jitter", lambda: 0.0)
+    def test_an_error_is_one_harmless_line(self, hostile, arguments, no_backoff, here):
         done = here(*hostile, *arguments)
         assert done.status == 1
         assert done.error.startswith("<script>")

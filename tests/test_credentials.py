@@ -105,7 +105,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
     return Places(tmp_path, monkeypatch)
 
 
-def given(places: Places) -> list[tuple[str, dict[str, Any], Callable[[], Any]]]:
+def drop_none(places: Places) -> list[tuple[str, dict[str, Any], Callable[[], Any]]]:
     """Each source in the order of the chain: its name, its arguments, how to set it up."""
     path = places.file("token_file", places.tokens["file"])
     return [
@@ -124,7 +124,7 @@ def given(places: Places) -> list[tuple[str, dict[str, Any], Callable[[], Any]]]
 def test_the_chain(
     harness: Harness, server: FakeServer, places: Places, index: int, others: bool
 ) -> None:
-    sources = given(places)
+    sources = drop_none(places)
     name, arguments, _ = sources[index]
     for position, (_, _, set_up) in enumerate(sources):
         if position == index or (others and position > index):
@@ -146,7 +146,7 @@ def test_the_chain(
 
 def test_nothing_at_all(harness: Harness, server: FakeServer) -> None:
     assert harness.client(URL, transport=server.transport).auth_source == "none"
-    with pytest.raises(ValueError, match="no credentials were given, and none were found"):
+    with pytest.raises(ValueError, match="no credentials were passed, and none were found"):
         harness.client(URL, transport=server.transport, fail_if_noauth=True)
 
 
@@ -385,17 +385,17 @@ def test_a_token_file_that_stays_refused(
     harness.run(client.login.test_token())
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock that tests can set; its first entry is the time."""
-    now = [time.time()]
-    monkeypatch.setattr("grad300_sdk.engine.credentials.time.time", lambda: now[0])
-    return now
+class Clock:
+    """A clock that tests can set."""
+
+    def __init__(self) -> None:
+        self.time = time.time()
+
+    def __call__(self) -> float:
+        return self.time
 
 
-def test_renewal_before_the_token_expires(
-    harness: Harness, server: FakeServer, clock: list[float]
-) -> None:
+def test_renewal_before_the_token_expires(harness: Harness, server: FakeServer) -> None:
     client = harness.client(
         URL,
         transport=server.transport,
@@ -404,21 +404,21 @@ def test_renewal_before_the_token_expires(
         auth_reload=True,
         auth_reload_timeout=600,
     )
+    clock = client.session.credentials.now = Clock()
     for wait, log_ins in ((0, 1), (2900, 1), (200, 2), (0, 2)):
-        clock[0] += wait
-        server.lifetime = clock[0] - time.time() + 3600
+        clock.time += wait
+        server.lifetime = clock.time - time.time() + 3600
         harness.run(client.login.test_token())
         assert len(server.log_ins) == log_ins
 
 
-def test_renewal_that_fails_before_the_token_expires(
-    harness: Harness, server: FakeServer, clock: list[float]
-) -> None:
+def test_renewal_that_fails_before_the_token_expires(harness: Harness, server: FakeServer) -> None:
     client = harness.client(
         URL, transport=server.transport, user="me", password=PASSWORD, auth_reload=True
     )
+    clock = client.session.credentials.now = Clock()
     harness.run(client.login.test_token())
-    clock[0] += 3500
+    clock.time += 3500
     server.can_log_in = False
     harness.run(client.login.test_token())
     harness.run(client.login.test_token())
@@ -427,12 +427,13 @@ def test_renewal_that_fails_before_the_token_expires(
 
 @pytest.mark.parametrize("wrong", [-86400, 86400])
 def test_a_clock_that_is_off_does_no_harm(
-    harness: Harness, server: FakeServer, clock: list[float], wrong: float
+    harness: Harness, server: FakeServer, wrong: float
 ) -> None:
-    clock[0] += wrong
     client = harness.client(
         URL, transport=server.transport, user="me", password=PASSWORD, auth_reload=True
     )
+    clock = client.session.credentials.now = Clock()
+    clock.time += wrong
     for _ in range(5):
         harness.run(client.login.test_token())
     assert len(server.log_ins) == 1

@@ -77,9 +77,8 @@ def check_examples(path, **names):
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
-def test_the_examples_in_a_text_run(path, monkeypatch, tmp_path):
+def test_the_examples_in_a_text_run(path, monkeypatch, tmp_path, no_backoff):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("grad300_sdk.engine.session._jitter", lambda: 0.0)  # no waiting
     monkeypatch.syspath_prepend(ROOT / "docs/examples")
     number = check_examples(path)
     assert number or path.name != "README.rst"

@@ -21,8 +21,8 @@ import pytest
 import grad300_sdk
 from grad300_sdk import Client
 from grad300_sdk.engine import Call, Node
-from grad300_sdk.engine.comparison import compare
-from grad300_sdk.engine.tree import Tree, TreeLine
+from grad300_sdk.engine.exploring.openapi import compare
+from grad300_sdk.engine.exploring.tree import Tree, TreeLine
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
 
@@ -94,7 +94,8 @@ OF_A_NODE = {"client", "parent", "path", "template", "tree"}
 def test_completion_shows_what_is_there_and_nothing_else(harness: Harness, unused: Any) -> None:
     own = {"login", "scans", "openapi"}
     tools = {"base_api_url", "auth_source", "max_connections", "set_token", "clear_token"}
-    more = {"request", "get_json", "resource", "close" if harness.mode == "blocking" else "aclose"}
+    more = {"request", "get_json", "resource", "with_options"}
+    more |= {"close" if harness.mode == "blocking" else "aclose"}
     assert set(dir(unused)) == OF_A_NODE | own | tools | more
     listing = {"search", "records", "table"}
     assert set(dir(unused.scans)) == OF_A_NODE | listing | {"download"}
@@ -390,7 +391,7 @@ def test_hostile_text_is_harmless_everywhere(unused: Any) -> None:
         assert "<script>" not in node._repr_html_()
         check_html(node._repr_html_())
         check_html(node.tree()._repr_html_())
-    document: Any = grad300_sdk.engine.comparison.Document(
+    document: Any = grad300_sdk.engine.exploring.openapi.OpenAPIDocument(
         "3.1.0", {HOSTILE: {"get": HOSTILE}, f"/api/v1/{HOSTILE}": {"put": None}}
     )
     comparison = compare(unused.tree(), document, f"{URL}/api/v1", {("GET", "/x"): HOSTILE})

@@ -41,10 +41,10 @@ PUBLIC_NAMES = {
         *("Grad300", "Grad300Client", "ScanRecord"),
     },
     "grad300_sdk.engine": {
-        *("Awaiting", "AwaitingClient", "Blocking", "BlockingClient", "Call", "ClientOptions"),
+        *("Async", "@AC@", "Sync", "@BC@", "Call", "ClientOptions"),
         *("Exclusive", "FileContent", "Flow", "Items", "ItemsFlow", "M", "Node", "Resource"),
-        *("Root", "Send", "Sender", "Together", "child", "endpoint", "given", "iterator"),
-        *("Anonymous", "Basic", "Credentials", "Login", "Sources", "Token", "TokenFile"),
+        *("Root", "Send", "Sender", "Gather", "child", "endpoint", "given", "iterator"),
+        *("Anonymous", "Basic", "Credentials", "Login", "CredentialChain", "Token", "TokenFile"),
     },
     "grad300_sdk.sandbox": {"Sandbox"},
 }
@@ -142,9 +142,9 @@ class TestImports:
     @pytest.mark.parametrize(
         ("module", "name"),
         [
-            ("grad300_sdk.engine.node", "grad300_sdk.records.ScanType"),
-            ("grad300_sdk.engine.tree", "astropy.time"),
-            ("grad300_sdk.engine.body", "httpx"),
+            ("grad300_sdk.engine.declaring.nodes", "grad300_sdk.records.ScanType"),
+            ("grad300_sdk.engine.exploring.tree", "astropy.time"),
+            ("grad300_sdk.engine.sending.response", "httpx"),
             ("grad300_sdk.resources.scans", "httpx.Response"),
             ("grad300_sdk.records", "grad300_sdk.client.Client"),
             ("grad300_sdk.filters", "grad300_sdk.Client"),

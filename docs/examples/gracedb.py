@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, Unpack, cast, get_args
 
 from grad300_sdk.engine import (
-    Awaiting,
-    AwaitingClient,
-    Blocking,
-    BlockingClient,
+    Async,
     ClientOptions,
+    CredentialChain,
     FileContent,
     Flow,
     ItemsFlow,
@@ -24,10 +22,10 @@ from grad300_sdk.engine import (
     Node,
     Root,
     Sender,
-    Sources,
+    Sync,
     child,
+    drop_none,
     endpoint,
-    given,
     iterator,
 )
 
@@ -86,7 +84,7 @@ def listed(names: Names) -> list[str]:
 
 def form(**fields: Any) -> JSON:
     """Give the fields of a form; the server knows ``True`` and ``False``, not ``true``."""
-    return {k: str(v) if isinstance(v, bool) else v for k, v in given(**fields).items()}
+    return {k: str(v) if isinstance(v, bool) else v for k, v in drop_none(**fields).items()}
 
 
 def code(parameter: str, value: str, codes: Mapping[str, str]) -> str:
@@ -110,8 +108,8 @@ def superevent(
     category = None
     if preferred_event is not None:
         category = code("the letter of preferred_event", str(preferred_event)[:1], CATEGORIES)
-    lists = given(events=listed(events) or None, labels=listed(labels) or None)
-    return given(preferred_event=preferred_event, category=category, **times, **lists)
+    lists = drop_none(events=listed(events) or None, labels=listed(labels) or None)
+    return drop_none(preferred_event=preferred_event, category=category, **times, **lists)
 
 
 # What events and superevents have in common
@@ -125,7 +123,7 @@ class Candidates(Node[M]):
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[JSON]:
         """Get the first page of them."""
-        return (yield from send.json(JSON))
+        return send.json(JSON)
 
     @iterator("GET")
     def search(
@@ -133,7 +131,7 @@ class Candidates(Node[M]):
     ) -> ItemsFlow[JSON]:
         """Iterate over those that a query finds."""
         params = {"query": query, "sort": sort}
-        yield from send.pages(JSON, key=self._key, link="links.next", params=params)
+        return send.pages(JSON, key=self._key, link="links.next", params=params)
 
 
 class File(Node[M], template="{+parent}{name}"):
@@ -144,7 +142,7 @@ class File(Node[M], template="{+parent}{name}"):
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[bytes]:
         """Get the bytes of the file."""
-        return (yield from send.content())
+        return send.content()
 
 
 class Files(Node[M], template="{+parent}/files/"):
@@ -153,7 +151,7 @@ class Files(Node[M], template="{+parent}/files/"):
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[JSON]:
         """Get the URL of each file, by its name."""
-        return (yield from send.json(JSON))
+        return send.json(JSON)
 
     def __getitem__(self, name: str) -> File[M]:
         return File(self, name=name)
@@ -167,12 +165,12 @@ class Marks(Node[M]):
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[list[Any]]:
         """Get all of them."""
-        return (yield from send.json(list[Any], key=self._key))
+        return send.json(list[Any], key=self._key)
 
     @endpoint("DELETE", "{name}")
     def delete(self, send: Sender, name: str) -> Flow[None]:
         """Take one away."""
-        yield from send()
+        return send()
 
 
 class PutMarks(Marks[M]):
@@ -181,7 +179,7 @@ class PutMarks(Marks[M]):
     @endpoint("PUT", "{name}")
     def create(self, send: Sender, name: str) -> Flow[None]:
         """Add one."""
-        yield from send()
+        return send()
 
 
 class PostedMarks(Marks[M]):
@@ -190,7 +188,7 @@ class PostedMarks(Marks[M]):
     @endpoint("POST")
     def create(self, send: Sender, name: str) -> Flow[JSON]:
         """Add one."""
-        return (yield from send.json(JSON, data={"name": name}))
+        return send.json(JSON, data={"name": name})
 
 
 class Log(Node[M], template="{+parent}{number}"):
@@ -205,7 +203,7 @@ class Logs(Node[M]):
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[list[Any]]:
         """Get the log messages."""
-        return (yield from send.json(list[Any], key="log"))
+        return send.json(list[Any], key="log")
 
     @endpoint("POST")
     def create(
@@ -219,11 +217,11 @@ class Logs(Node[M]):
         label: str | None = None,
     ) -> Flow[JSON]:
         """Write a log message, maybe with a file."""
-        fields = given(comment=comment, tagname=listed(tags), label=label)
+        fields = drop_none(comment=comment, tagname=listed(tags), label=label)
         if filename is None and filecontents is None:  # the server takes no form without a file
-            return (yield from send.json(JSON, json=fields))
+            return send.json(JSON, json=fields)
         files = upload("upload", filename, filecontents)
-        return (yield from send.json(JSON, data=fields, files=files))
+        return send.json(JSON, data=fields, files=files)
 
 
 class VOEvents(Node[M]):
@@ -232,7 +230,7 @@ class VOEvents(Node[M]):
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[list[Any]]:
         """Get the VOEvents."""
-        return (yield from send.json(list[Any], key="voevents"))
+        return send.json(list[Any], key="voevents")
 
     @endpoint("POST")
     def create(
@@ -246,7 +244,7 @@ class VOEvents(Node[M]):
         """Make a VOEvent."""
         kind = code("voevent_type", voevent_type, CODES)
         data = form(voevent_type=kind, CoincComment=bool(coinc_comment), **fields)
-        return (yield from send.json(JSON, data=data))
+        return send.json(JSON, data=data)
 
 
 # Events: log/, tag/, voevent/
@@ -289,7 +287,7 @@ class Event(Node[M], template="{+parent}{event_id}"):
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[JSON]:
         """Get what is known of the event."""
-        return (yield from send.json(JSON))
+        return send.json(JSON)
 
     files = child(Files[M])
     labels = child(EventLabels[M])
@@ -324,7 +322,7 @@ class Events(Candidates[M], template="{+parent}/events/"):
         fields = form(group=group, pipeline=pipeline, search=search, offline=offline)
         fields["labels"] = listed(labels)
         files = upload("eventFile", filename, filecontents)
-        return (yield from send.json(JSON, data=fields, files=files))
+        return send.json(JSON, data=fields, files=files)
 
     @endpoint("PUT", "{event_id}")
     def update(
@@ -336,7 +334,7 @@ class Events(Candidates[M], template="{+parent}/events/"):
         filecontents: FileContent | None = None,
     ) -> Flow[None]:
         """Upload another file in place of an event's own."""
-        yield from send(files=upload("eventFile", filename, filecontents))
+        return send(files=upload("eventFile", filename, filecontents))
 
 
 # Superevents: logs/, tags/, voevents/
@@ -383,12 +381,12 @@ class PipelinePreferredEvents(Node[M], template="{+parent}/pipeline_preferred_ev
     @endpoint("POST")
     def add(self, send: Sender, event: str) -> Flow[None]:
         """Make an event the one that its pipeline prefers."""
-        yield from send(json={"event": event})
+        return send(json={"event": event})
 
     @endpoint("DELETE", "{event}")
     def remove(self, send: Sender, event: str) -> Flow[None]:
         """Make an event one that its pipeline does not prefer."""
-        yield from send()
+        return send()
 
 
 class Superevent(Node[M], template="{+parent}{superevent_id}"):
@@ -399,17 +397,17 @@ class Superevent(Node[M], template="{+parent}{superevent_id}"):
     @endpoint("GET", "/")
     def get(self, send: Sender) -> Flow[JSON]:
         """Get what is known of the superevent."""
-        return (yield from send.json(JSON))
+        return send.json(JSON)
 
     @endpoint("POST", "/events/")
     def add(self, send: Sender, event: str) -> Flow[None]:
         """Add an event."""
-        yield from send(data={"event": event})
+        return send(data={"event": event})
 
     @endpoint("DELETE", "/events/{event}")
     def remove(self, send: Sender, event: str) -> Flow[None]:
         """Remove an event."""
-        yield from send()
+        return send()
 
     @endpoint("GET", "/permissions/")
     def is_exposed(self, send: Sender) -> Flow[bool]:
@@ -421,12 +419,12 @@ class Superevent(Node[M], template="{+parent}{superevent_id}"):
     @endpoint("POST", "/permissions/modify/")
     def expose(self, send: Sender) -> Flow[None]:
         """Show the superevent to the public."""
-        yield from send(data={"action": "expose"})
+        return send(data={"action": "expose"})
 
     @endpoint("POST", "/permissions/modify/")
     def unexpose(self, send: Sender) -> Flow[None]:
         """Hide the superevent from the public."""
-        yield from send(data={"action": "hide"})
+        return send(data={"action": "hide"})
 
     @endpoint("POST", "/signoffs/")
     def signoff(self, send: Sender, who: str, status: str, comment: str = "") -> Flow[None]:
@@ -434,7 +432,7 @@ class Superevent(Node[M], template="{+parent}{superevent_id}"):
         instrument = who if who in ("H1", "L1", "V1") else ""
         kind = "OP" if instrument else who
         fields = {"signoff_type": kind, "instrument": instrument}
-        yield from send(data={**fields, "status": status, "comment": comment})
+        return send(data={**fields, "status": status, "comment": comment})
 
     files = child(Files[M])
     labels = child(SupereventLabels[M])
@@ -456,14 +454,14 @@ class Superevents(Candidates[M], template="{+parent}/superevents/"):
     @endpoint("POST")
     def create(self, send: Sender, **fields: Unpack[SupereventFields]) -> Flow[JSON]:
         """Make a superevent."""
-        return (yield from send.json(JSON, json=superevent(**fields)))
+        return send.json(JSON, json=superevent(**fields))
 
     @endpoint("PATCH", "{superevent_id}/")
     def update(
         self, send: Sender, superevent_id: str, **fields: Unpack[SupereventFields]
     ) -> Flow[None]:
         """Change a superevent."""
-        yield from send(json=superevent(**fields))
+        return send(json=superevent(**fields))
 
 
 # The clients
@@ -485,7 +483,7 @@ class Database(Root[M]):
         auth_reload_timeout: float = 300,
         **options: Unpack[ClientOptions],
     ) -> None:
-        sources = Sources(
+        chain = CredentialChain(
             token_file=token,
             user=username,
             password=password,
@@ -494,19 +492,19 @@ class Database(Root[M]):
             auth_reload=auth_reload,
             auth_reload_timeout=auth_reload_timeout,
         )
-        super().__init__(url, user_agent="gracedb-example/1.0", sources=sources, **options)
+        super().__init__(url, user_agent="gracedb-example/1.0", credential_chain=chain, **options)
 
     @endpoint("GET", "/user-info/")
     def user_info(self, send: Sender) -> Flow[JSON]:
         """Get who is asking."""
-        return (yield from send.json(JSON))
+        return send.json(JSON)
 
     events = child(Events[M])
     superevents = child(Superevents[M])
 
 
-class GraceDB(Database[Blocking], BlockingClient):
-    """GraceDB with calls that block.
+class GraceDB(Database[Sync]):
+    """A blocking client of GraceDB.
 
     Parameters
     ----------
@@ -517,11 +515,11 @@ class GraceDB(Database[Blocking], BlockingClient):
     username, password : str, optional
         An account, for HTTP basic authentication.
     force_noauth, fail_if_noauth, auth_reload, auth_reload_timeout
-        As `Sources` has them.
+        As for `CredentialChain`.
     **options
-        As `Root` has them: ``timeout``, ``retries``, and others.
+        As for `Root`: ``timeout``, ``retries`` and others.
     """
 
 
-class AsyncGraceDB(Database[Awaiting], AwaitingClient):
-    """GraceDB with calls that are awaited; its parameters are those of `GraceDB`."""
+class AsyncGraceDB(Database[Async]):
+    """An asynchronous client of GraceDB, with the parameters of `GraceDB`."""

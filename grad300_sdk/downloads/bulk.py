@@ -20,15 +20,13 @@ from grad300_sdk.downloads.progress import (
     ProgressBar,
     progress_function,
 )
-from grad300_sdk.engine import Flow, Node, Together
-from grad300_sdk.engine.client import check_whole
+from grad300_sdk.engine import Flow, Gather, Node, RootNode, check_integer
 from grad300_sdk.engine.errors import AuthenticationError, Error
 from grad300_sdk.records import ScanRecord, ScanType
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
-    from grad300_sdk.engine import Root
 
 __all__ = ["BulkDownload", "DownloadItem", "ScanNode", "log_stale_sizes"]
 
@@ -101,7 +99,7 @@ class DownloadItem(Struct, eq=False):
         name = _value(row, "file_name")
         return cls(
             ScanType(_required_value(row, "scan_type")),
-            check_whole("id", _required_value(row, "id"), 0),
+            check_integer("id", _required_value(row, "id"), 0),
             None if name is None else safe_name(str(name)),
             _size(_value(row, "size")),
         )
@@ -121,7 +119,7 @@ class BulkDownload:
         Records, mappings, rows of a table, or scan nodes.
     folder : str or Path
         The folder to save in.
-    client : Root
+    client : RootNode
         The client that sends the requests.
     find_scan : callable
         Returns the node of a scan, for its type and its id.
@@ -138,7 +136,7 @@ class BulkDownload:
         rows: Iterable[object],
         folder: str | os.PathLike[str],
         *,
-        client: Root[Any],
+        client: RootNode[Any],
         find_scan: ScanFinder,
         overwrite: bool,
         max_concurrency: int | None,
@@ -149,7 +147,7 @@ class BulkDownload:
         self._folder = check_folder(folder)
         self._overwrite = overwrite
         limit = client.max_connections if max_concurrency is None else max_concurrency
-        self._limit = min(check_whole("max_concurrency", limit, 1), client.max_connections)
+        self._limit = min(check_integer("max_concurrency", limit, 1), client.max_connections)
         self._report_progress = progress_function(progress)
         self._rows = [self._item(row, index) for index, row in enumerate(_iterate(rows))]
         # A scan that is there twice is downloaded once.
@@ -181,7 +179,7 @@ class BulkDownload:
     def _for_each(
         self, step: Callable[[DownloadItem], Flow[None]], items: list[DownloadItem]
     ) -> Flow[None]:
-        yield Together((self._attempt(step, item) for item in items), self._limit)
+        yield Gather((self._attempt(step, item) for item in items), self._limit)
 
     def _attempt(
         self, step: Callable[[DownloadItem], Flow[None]], item: DownloadItem
@@ -193,7 +191,6 @@ class BulkDownload:
         try:
             yield from step(item)
         except (Error, OSError) as error:
-            self._client.session.hide_secrets(error)
             item.error = str(error) or type(error).__name__
             if self._is_for_all(error):
                 self._error_for_all = error
@@ -203,8 +200,8 @@ class BulkDownload:
         if isinstance(error, AuthenticationError):
             # 403 may also mean that this user may not have this one file.
             response = error.response
-            is_refused = self._client.session.is_refused
-            return response is None or response.status_code != 403 or is_refused(response)
+            is_unauthorized = self._client.session.is_unauthorized
+            return response is None or response.status_code != 403 or is_unauthorized(response)
         if isinstance(error, PermissionError):
             return not os.access(self._folder, os.W_OK)
         return isinstance(error, OSError) and error.errno in _ERRORS_FOR_ALL

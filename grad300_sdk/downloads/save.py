@@ -15,8 +15,7 @@ from grad300_sdk.downloads.names import (
 )
 from grad300_sdk.downloads.partial import Partial, RangeMismatch
 from grad300_sdk.downloads.progress import Progress, ProgressBar, progress_function
-from grad300_sdk.engine import Flow, Sender
-from grad300_sdk.engine.body import decode_error, describe_bytes
+from grad300_sdk.engine import Flow, Sender, decode_error, describe_bytes, without_body
 from grad300_sdk.engine.errors import (
     APIError,
     DownloadError,
@@ -24,7 +23,6 @@ from grad300_sdk.engine.errors import (
     RequestTimeoutError,
     TransportError,
 )
-from grad300_sdk.engine.session import emptied
 
 if TYPE_CHECKING:
     import httpx
@@ -135,7 +133,7 @@ class Download:
                 raise
             if not self._partial.is_truncated or isinstance(error, RequestTimeoutError):
                 raise
-            head = emptied(self._response, error.request)
+            head = without_body(self._response, error.request)
             raise _download_error(head, self._what_arrived) from error
         except (OSError, NotFoundError):
             keep = False
@@ -218,5 +216,5 @@ def _download_error(response: httpx.Response, what: str) -> DownloadError:
     """Return the error for an answer that is not the file."""
     error = decode_error(response, what)
     new = DownloadError(*error.args)
-    new.request, new.response = error.request, emptied(response, response.request)
+    new.request, new.response = error.request, without_body(response, response.request)
     return new

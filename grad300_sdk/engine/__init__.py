@@ -1,50 +1,90 @@
 """What the client of any REST API needs: a tree of resources, described once, called two ways.
 
-GRAD300's tree is declared on it, in :mod:`grad300_sdk.resources`, and another API's is in the same
-way: a class of nodes for each piece of its URLs, a method for each request. No name in it knows of
-any API.
+GRAD300's tree is declared on it, and another API's is declared in the same way: a class of nodes
+for each piece of its URLs, a method for each request. It knows no API by name.
 """
 
-from grad300_sdk.engine.branches import child
-from grad300_sdk.engine.calls import Call
-from grad300_sdk.engine.client import AwaitingClient, BlockingClient, ClientOptions, Root
-from grad300_sdk.engine.credentials import Anonymous, Basic, Credentials, Login, Token, TokenFile
-from grad300_sdk.engine.endpoints import endpoint, iterator
-from grad300_sdk.engine.flow import Exclusive, Flow, Items, ItemsFlow, Send, Together
-from grad300_sdk.engine.node import Awaiting, Blocking, M, Node
-from grad300_sdk.engine.resource import Resource
-from grad300_sdk.engine.sender import Sender, given
-from grad300_sdk.engine.sources import Sources
-from grad300_sdk.engine.upload import FileContent
+from . import errors
+from . import light_httpx as light_httpx  # first, before anything else imports httpx
+from .checks import check_base_url, check_integer
+from .client import ClientOptions, Root
+from .credentials import (
+    Anonymous,
+    Basic,
+    CredentialChain,
+    Credentials,
+    Login,
+    Token,
+    TokenFile,
+    is_loopback,
+)
+from .declaring.callable import CallableNode, call_attributes
+from .declaring.calls import Call
+from .declaring.endpoints import endpoint, iterator
+from .declaring.nodes import Async, M, Node, RootNode, Sync, child
+from .declaring.resource import Resource
+from .declaring.send import Sender, drop_none
+from .exploring.openapi import Comparison, OpenAPIDocument
+from .exploring.tree import Tree, TreeLine
+from .flow import Chunks, Exclusive, Flow, Gather, Items, ItemsFlow, Send, Sink
+from .sending.redact import without_body
+from .sending.response import decode_error, decode_json, describe, describe_bytes
+from .sending.session import OnRetry
+from .sending.upload import FileContent
+from .template import check_path
+from .text import excerpt, nearest, printable
+from .tracebacks import show_full_tracebacks
 
 __all__ = [
     "Anonymous",
-    "Awaiting",
-    "AwaitingClient",
+    "Async",
     "Basic",
-    "Blocking",
-    "BlockingClient",
     "Call",
+    "CallableNode",
+    "Chunks",
     "ClientOptions",
+    "Comparison",
+    "CredentialChain",
     "Credentials",
     "Exclusive",
     "FileContent",
     "Flow",
+    "Gather",
     "Items",
     "ItemsFlow",
     "Login",
     "M",
     "Node",
+    "OnRetry",
+    "OpenAPIDocument",
     "Resource",
     "Root",
+    "RootNode",
     "Send",
     "Sender",
-    "Sources",
-    "Together",
+    "Sink",
+    "Sync",
     "Token",
     "TokenFile",
+    "Tree",
+    "TreeLine",
+    "call_attributes",
+    "check_base_url",
+    "check_integer",
+    "check_path",
     "child",
+    "decode_error",
+    "decode_json",
+    "describe",
+    "describe_bytes",
+    "drop_none",
     "endpoint",
-    "given",
+    "errors",
+    "excerpt",
+    "is_loopback",
     "iterator",
+    "nearest",
+    "printable",
+    "show_full_tracebacks",
+    "without_body",
 ]

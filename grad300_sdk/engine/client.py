@@ -2,183 +2,232 @@
 
 from __future__ import annotations
 
-import math
-import operator
 import os
-import re
 import ssl
 import weakref
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import replace
 from types import TracebackType
-from typing import Any, ClassVar, Self, SupportsIndex, TypedDict, cast
+from typing import Any, Self, TypedDict, TypeVar, cast
 
 import httpx
+from msgspec.structs import replace
 
-from grad300_sdk.engine.connections import Wiring
-from grad300_sdk.engine.credentials import Anonymous, Credentials, Elsewhere, Token
-from grad300_sdk.engine.drivers import AwaitingDriver, BlockingDriver
-from grad300_sdk.engine.endpoints import endpoint
-from grad300_sdk.engine.flow import Flow, Send
-from grad300_sdk.engine.node import Awaiting, Blocking, M, Node
-from grad300_sdk.engine.resource import Resource
-from grad300_sdk.engine.sender import Sender
-from grad300_sdk.engine.session import Session, check_headers, has_address, is_unauthorized
-from grad300_sdk.engine.sources import Sources
+from .checks import (
+    check_base_url,
+    check_headers,
+    check_integer,
+    check_method,
+    check_positive,
+    check_proxy,
+    check_timeout,
+    check_verify,
+)
+from .credentials import (
+    Anonymous,
+    CredentialChain,
+    Credentials,
+    CredentialStore,
+    Elsewhere,
+    Token,
+    is_loopback,
+)
+from .declaring.endpoints import endpoint
+from .declaring.nodes import Async, M, RootNode, Sync, mode_of
+from .declaring.resource import Resource
+from .declaring.send import Sender
+from .errors import error_message
+from .flow import Flow
+from .network.base import NetworkOptions
+from .network.driver import AsyncDriver, SyncDriver
+from .sending.request import RequestBuilder
+from .sending.session import OnRetry, Session, is_unauthorized
 
-__all__ = ["AwaitingClient", "BlockingClient", "ClientOptions", "Root"]
+__all__ = ["ClientOptions", "Root"]
 
-# Seconds: a socket waits no longer than 24 days.
-_LONGEST_TIMEOUT = 2_000_000.0
-# What the copies of a client share in a process, by the name that travels with the client.
-_shared: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+S = TypeVar("S", bound="Root[Sync]")
+A = TypeVar("A", bound="Root[Async]")
+
+_DRIVERS: dict[type, type[SyncDriver | AsyncDriver]] = {Sync: SyncDriver, Async: AsyncDriver}
+# What `with_options` changes, in a copy.
+_FIXED = {"headers", "max_connections", "retries", "timeout"}
+# The networks that copies of a client share, by the name that travels with the client.
+_networks: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 
 class ClientOptions(TypedDict, total=False):
-    """What the user of any client may choose; see `Root`."""
+    """The options that the user of any client has; see `Root`."""
 
-    timeout: float
+    timeout: float | httpx.Timeout
     retries: int
+    patience: float | None
+    max_requests_per_second: float | None
+    on_retry: OnRetry | None
     max_connections: int
     max_json_bytes: int
     headers: Mapping[str, str] | None
-    verify: ssl.SSLContext | bool
+    verify: ssl.SSLContext | bool | str | os.PathLike[str]
     proxy: httpx.Proxy | httpx.URL | str | None
+    trust_env: bool
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
 
 
-class Root(Node[M]):
-    """What is common to the clients of one API, blocking and awaiting.
+class Root(RootNode[M]):
+    """The root of an API's tree, and a client of that API.
 
-    Subclass it for the tree, and that once more with `BlockingClient` and `AwaitingClient`.
+    Subclass it for the tree, and the tree once for each of the two clients::
+
+        class Logbook(Root[M]):
+            notes = child(Notes[M])
+
+        class Client(Logbook[Sync]): ...
+
+        class AsyncClient(Logbook[Async]): ...
 
     Parameters
     ----------
     base_url : str
         The URL below which the tree stands.
     user_agent : str
-        What the requests say they come from.
-    timeout : float
+        The product that the requests name.
+    timeout : float or httpx.Timeout
         Seconds for each wait on the network.
     retries : int
-        How often a request that changes nothing is sent again.
+        The number of times that a safe request is sent again.
+    patience : float
+        The seconds that may be waited between attempts, in place of `retries`.
+    max_requests_per_second : float
+        The largest rate of requests, of all copies of the client in a process.
+    on_retry : callable
+        Called before each wait with the request (an `httpx.Request` without secrets), the number
+        of the attempt, the seconds and the reason.
     max_connections : int
-        How many connections may be open at once.
+        The largest number of connections that are open at once.
     max_json_bytes : int
-        The most bytes that a JSON answer may have.
+        The largest size of a JSON answer, in bytes.
     credentials : Credentials
         What identifies the user.
-    sources : Sources
-        Where the credentials come from, if they are not given.
-    is_refused : callable
-        Says of a response whether the server refused the credentials themselves; as 401 does, if
-        not given.
-    headers, verify, proxy, transport
-        As httpx has them.
+    credential_chain : CredentialChain
+        Where the credentials come from, if `credentials` is not given.
+    is_unauthorized : callable
+        Returns whether a response refuses the credentials themselves; by default, whether its
+        status is 401.
+    error_message : callable
+        Returns what the decoded body of an error says, or None; by default, ``detail``,
+        ``message``, ``error`` or ``title``.
+    headers : Mapping
+        Headers of every request to the server's own origin.
+    verify : ssl.SSLContext, bool or path
+        How certificates are verified; a path is that of a file or folder of trusted ones.
+    proxy : str or httpx.Proxy
+        A proxy; by default, the environment's.
+    trust_env : bool
+        Whether proxies and certificates come from the environment.
+    transport : httpx.BaseTransport or httpx.AsyncBaseTransport
+        What sends the requests in place of the network.
     """
 
-    driver: Any
-    _awaits: ClassVar[bool] = False
-    _not_shown: ClassVar[frozenset[str]] = frozenset({"driver", "session"})
-    _driver_class: ClassVar[Any]
-    _transport_class: ClassVar[type]
+    _hidden_names = RootNode._hidden_names | {"driver", "mode", "session"}
+    _mirrors_url = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.mode = mode_of(cls) or cls.mode
 
     def __init__(
         self,
         base_url: str,
         *,
         user_agent: str,
-        timeout: float = 30.0,
+        timeout: float | httpx.Timeout = 30.0,
         retries: int = 3,
+        patience: float | None = None,
+        max_requests_per_second: float | None = None,
+        on_retry: OnRetry | None = None,
         max_connections: int = 8,
         max_json_bytes: int = 64 * 2**20,
         credentials: Credentials | None = None,
-        sources: Sources | None = None,
-        is_refused: Callable[[httpx.Response], bool] = is_unauthorized,
+        credential_chain: CredentialChain | None = None,
+        is_unauthorized: Callable[[httpx.Response], bool] = is_unauthorized,
+        error_message: Callable[[object], str | None] = error_message,
         headers: Mapping[str, str] | None = None,
-        verify: ssl.SSLContext | bool = True,
+        verify: ssl.SSLContext | bool | str | os.PathLike[str] = True,
         proxy: httpx.Proxy | httpx.URL | str | None = None,
+        trust_env: bool = True,
         transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(None)
-        if transport is not None and not isinstance(transport, self._transport_class):
-            raise TypeError(
-                f"transport is {transport!r}, where {type(self).__name__} needs a "
-                f"httpx.{self._transport_class.__name__}"
-            )
+        name = type(self).__name__
+        if self.mode not in _DRIVERS:
+            raise TypeError(f"{name} is not a client; declare one as class Client({name}[Sync])")
+        kind = _DRIVERS[self.mode].network_class.transport_class
+        if transport is not None and not isinstance(transport, kind):
+            needed = f"httpx.{kind.__name__}"
+            raise TypeError(f"transport of {name} must be an {needed}, not {transport!r}")
         base_url = check_base_url(base_url)
-        if sources is not None and not sources.base_url:
-            sources = replace(sources, base_url=base_url)
+        checked_proxy = check_proxy(proxy)
+        chain = credential_chain
+        if chain is not None:
+            is_proxied = checked_proxy is not None and not is_loopback(checked_proxy.url.host)
+            chain = replace(chain, base_url=chain.base_url or base_url, is_proxied=is_proxied)
+        timeouts = check_timeout(timeout)
         session = Session(
-            base_url=base_url,
-            user_agent=user_agent,
-            headers=check_headers(headers),
-            timeout=check_timeout(timeout),
-            retries=check_whole("retries", retries, 0),
-            max_json_bytes=check_whole("max_json_bytes", max_json_bytes, 1),
-            credentials=credentials or (sources.find() if sources else Anonymous()),
-            sources=sources,
-            is_refused=is_refused,
+            requests=RequestBuilder(base_url, user_agent, check_headers(headers), timeouts),
+            retries=check_integer("retries", retries, 0),
+            patience=check_positive("patience", patience),
+            on_retry=on_retry,
+            max_json_bytes=check_integer("max_json_bytes", max_json_bytes, 1),
+            store=CredentialStore(credentials or (chain.resolve() if chain else Anonymous())),
+            chain=chain,
+            is_unauthorized=is_unauthorized,
+            error_message=error_message,
         )
-        wiring = Wiring(
-            timeout=session.timeout,
-            max_connections=check_whole("max_connections", max_connections, 1),
+        options = NetworkOptions(
+            max_connections=check_integer("max_connections", max_connections, 1),
+            max_requests_per_second=check_positive(
+                "max_requests_per_second", max_requests_per_second
+            ),
             verify=check_verify(verify),
-            proxy=check_proxy(proxy),
+            proxy=checked_proxy,
+            trust_env=bool(trust_env),
             transport=transport,
         )
-        self._start(os.urandom(16).hex(), session, wiring)
+        self._start(os.urandom(16).hex(), session, options)
 
-    def _start(self, name: str, session: Session, wiring: Wiring) -> None:
-        connections = _shared.get(name)
-        if connections is None:
-            connections = self._driver_class.connections_class(wiring)
-            _shared[name] = connections
+    def _start(self, name: str, session: Session, options: NetworkOptions) -> None:
+        driver_class = _DRIVERS[self.mode]
+        network = _networks.get(name)
+        if network is None:
+            network = _networks[name] = driver_class.network_class(options)
         self._name = name
         self.session = session
-        self.driver = self._driver_class(session, connections)
+        session.pacer = network.pacer
+        self.driver = driver_class(session, network)
 
-    def __getstate__(self) -> tuple[dict[str, Any], Wiring]:
-        wiring = self.driver.connections.wiring
-        if wiring.transport is not None:
+    def __getstate__(self) -> tuple[dict[str, Any], NetworkOptions]:
+        options = self.driver.network.options
+        if options.transport is not None:
             raise TypeError("a client with a transport of its own can't be pickled")
         attributes = {name: value for name, value in vars(self).items() if name != "driver"}
         session = attributes["session"] = copy(self.session)
-        if session.sources is not None and session.sources.is_found(session.credentials):
-            session.credentials = Elsewhere()
-        return attributes, wiring
+        is_found = session.chain is not None and session.chain.is_found(session.credentials)
+        session.store = CredentialStore(Elsewhere() if is_found else session.credentials)
+        return attributes, options
 
-    def __setstate__(self, state: tuple[dict[str, Any], Wiring]) -> None:
-        attributes, wiring = state
+    def __setstate__(self, state: tuple[dict[str, Any], NetworkOptions]) -> None:
+        attributes, options = state
         self.__dict__.update(attributes)
-        if isinstance(self.session.credentials, Elsewhere) and self.session.sources is not None:
-            self.session.credentials = self.session.sources.find()
-        self._start(self._name, self.session, wiring)
-
-    @property
-    def client(self) -> Self:
-        """The client itself."""
-        return self
-
-    @property
-    def base_api_url(self) -> str:
-        """The URL below which the tree stands, without a slash at its end."""
-        return self.session.base_url
+        if isinstance(self.session.credentials, Elsewhere) and self.session.chain is not None:
+            self.session.credentials = self.session.chain.resolve()
+        self._start(self._name, self.session, options)
 
     @property
     def auth_source(self) -> str:
-        """Where the credentials come from, in a word or two; ``none`` where there are none."""
+        """Where the credentials come from, in a word or two; ``none`` if there are none."""
         return self.session.credentials.source
 
-    @property
-    def max_connections(self) -> int:
-        """How many connections may be open at once."""
-        limit: int = self.driver.connections.wiring.max_connections
-        return limit
-
     def set_token(self, token: str) -> None:
-        """Use a bearer token from now on, in place of whatever credentials there were.
+        """Use a bearer token from now on, in place of all credentials there were.
 
         Parameters
         ----------
@@ -190,8 +239,8 @@ class Root(Node[M]):
         ValueError
             If the token is empty, or has a line break or a non-ASCII character in it.
         """
-        if self.session.sources is not None:
-            self.session.sources.warn_if_plain()
+        if self.session.chain is not None:
+            self.session.chain.warn_if_plain()
         self.session.credentials = Token(token)
 
     def clear_token(self) -> None:
@@ -199,7 +248,7 @@ class Root(Node[M]):
         self.session.credentials = Anonymous()
 
     def resource(self, template: str, /, **variables: object) -> Resource[M]:
-        """Give a node for any path of the API.
+        """Return a node for any path of the API.
 
         Parameters
         ----------
@@ -235,7 +284,7 @@ class Root(Node[M]):
         files: Any = None,
         content: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
+        timeout: float | httpx.Timeout | None = None,
     ) -> Flow[httpx.Response]:
         """Send any request.
 
@@ -259,18 +308,17 @@ class Root(Node[M]):
         Error
             If the server answers with an error status, or the network fails.
         """
-        response: httpx.Response = yield Send(
+        return send.response(
             method=check_method(method),
-            path=self.session.with_scheme(path),
+            path=self.session.requests.with_scheme(path),
             params=params,
             json=json,
             data=data,
             files=files,
             content=content,
             headers=headers,
-            timeout=None if timeout is None else check_timeout(timeout),
+            timeout=timeout,
         )
-        return response
 
     @endpoint("GET")
     def get_json(
@@ -293,143 +341,103 @@ class Root(Node[M]):
         Raises
         ------
         DecodeError
-            If the answer is no JSON.
+            If the answer is not JSON.
         """
-        result: Any = yield from send.json(
-            object, path=self.session.with_scheme(path), params=params
+        path = self.session.requests.with_scheme(path)
+        return send.json(object, path=path, params=params)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | httpx.Timeout | None = None,
+        retries: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_connections: int | None = None,
+    ) -> Self:
+        """Return a copy of the client with other options.
+
+        It has the same tree and the same credentials, and shares the connections unless
+        `max_connections` is given. What is None stays as it is.
+
+        Parameters
+        ----------
+        timeout : float or httpx.Timeout, optional
+            Seconds for each wait on the network.
+        retries : int, optional
+            The number of times that a safe request is sent again.
+        headers : Mapping, optional
+            Headers of every request to the server's own origin, besides those of this client.
+        max_connections : int, optional
+            The largest number of connections that are open at once.
+
+        Returns
+        -------
+        Client
+            The copy, which is closed on its own.
+        """
+        session, requests = copy(self.session), self.session.requests
+        session.requests = RequestBuilder(
+            requests.base_url,
+            requests.user_agent,
+            {**requests.headers, **check_headers(headers)},
+            requests.timeouts if timeout is None else check_timeout(timeout),
         )
-        return result
+        if retries is not None:
+            session.retries = check_integer("retries", retries, 0)
+        name, options = self._name, self.driver.network.options
+        if max_connections is not None:
+            limit = check_integer("max_connections", max_connections, 1)
+            name, options = os.urandom(16).hex(), replace(options, max_connections=limit)
+        other = object.__new__(type(self))
+        other.__dict__.update(vars(self))
+        other._start(name, session, options)
+        return other
 
-    def __eq__(self, other: object) -> bool:
-        return self is other
+    def __dir__(self) -> list[str]:
+        other = "aclose" if self.mode is Sync else "close"
+        return [name for name in super().__dir__() if name != other]
 
-    __hash__ = object.__hash__
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _FIXED:
+            raise AttributeError(
+                f"{name} can't be set; client.with_options({name}=...) returns a copy with it"
+            )
+        super().__setattr__(name, value)
 
-    def __str__(self) -> str:
-        return f"<{type(self).__name__} {self.base_api_url}>"
-
-
-class BlockingClient(Root[Blocking]):
-    """What the blocking client of an API has besides its tree."""
-
-    _driver_class = BlockingDriver
-    _transport_class = httpx.BaseTransport
-
-    def close(self) -> None:
+    def close(self: Root[Sync]) -> None:
         """Close the connections; the client can't send any more."""
+        self._check_mode(Sync, "await client.aclose()")
         self.driver.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self: S) -> S:
+        self._check_mode(Sync, "'async with'")
         return self
 
     def __exit__(
-        self,
+        self: Root[Sync],
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         self.close()
 
-
-class AwaitingClient(Root[Awaiting]):
-    """What the awaiting client of an API has besides its tree."""
-
-    _awaits = True
-    _driver_class = AwaitingDriver
-    _transport_class = httpx.AsyncBaseTransport
-
-    async def aclose(self) -> None:
+    async def aclose(self: Root[Async]) -> None:
         """Close this event loop's connections; the client can't send any more."""
-        await self.driver.close()
+        self._check_mode(Async, "client.close()")
+        await cast("AsyncDriver", self.driver).close()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self: A) -> A:
+        self._check_mode(Async, "'with'")
         return self
 
     async def __aexit__(
-        self,
+        self: Root[Async],
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
 
-
-def check_base_url(base_url: object) -> str:
-    """Check a base URL, and take the slash off its end; the message shows no password."""
-    if not isinstance(base_url, str | httpx.URL):
-        raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
-    text = str(base_url).strip()
-    # What may hold a password or a token is not shown.
-    shown = "what was given" if re.search("[@?#]", text) else repr(text)
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        raise ValueError(f"base_url is no URL: {shown}") from None
-    if url.userinfo:
-        raise ValueError(
-            "base_url holds a user name or password; give them as user= and password="
-        )
-    if url.scheme not in ("http", "https") or not has_address(url):
-        raise ValueError(
-            f"base_url is {shown}, where an http or https URL is needed, "
-            "like 'https://archive.example.org'"
-        )
-    if url.query or url.fragment or text.endswith(("?", "#")):
-        raise ValueError(
-            "base_url is more than an address: a base URL has no query and no fragment"
-        )
-    return str(url).rstrip("/")
-
-
-def check_verify(verify: object) -> ssl.SSLContext | bool:
-    """Check how certificates are to be checked."""
-    if not isinstance(verify, ssl.SSLContext | bool):
-        raise TypeError(f"verify must be a bool or an ssl.SSLContext, not {verify!r}")
-    return verify
-
-
-def check_proxy(proxy: object) -> httpx.Proxy | httpx.URL | str | None:
-    """Check a proxy; the message shows no password."""
-    if proxy is None or isinstance(proxy, httpx.Proxy):
-        return proxy
-    if not isinstance(proxy, str | httpx.URL):
-        raise TypeError(f"proxy must be a str or a httpx.Proxy, not {type(proxy).__name__}")
-    try:
-        url = httpx.URL(proxy)
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in ("http", "https", "socks5", "socks5h") or not url.host:
-        raise ValueError("proxy is no URL of a proxy, where one like 'http://host:3128' is needed")
-    return proxy
-
-
-def check_timeout(timeout: object) -> float:
-    """Check a time-out: a finite number of seconds above 0."""
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise TypeError(f"timeout must be a number of seconds, not {timeout!r}")
-    if not 0 < timeout < math.inf:
-        raise ValueError(f"timeout is {timeout!r}, where a number of seconds above 0 is needed")
-    return float(min(timeout, _LONGEST_TIMEOUT))
-
-
-def check_whole(name: str, value: object, least: int) -> int:
-    """Check a whole number that has a least value."""
-    wrong = TypeError(f"{name} must be a whole number, not {value!r}")
-    if isinstance(value, bool) or getattr(value, "dtype", "") == "bool":  # numpy's
-        raise wrong
-    try:
-        number = operator.index(cast("SupportsIndex", value))
-    except TypeError:
-        raise wrong from None
-    if number < least:
-        raise ValueError(f"{name} is {number}, but must be at least {least}")
-    return number
-
-
-def check_method(method: object) -> str:
-    """Check an HTTP method, and give it in capitals."""
-    if not isinstance(method, str):
-        raise TypeError(f"method must be a str, not {method!r}")
-    if not (method.isascii() and method.isalpha()):
-        raise ValueError(f"method is {method!r}, where one like 'GET' is needed")
-    return method.upper()
+    def _check_mode(self, mode: type, alternative: str) -> None:
+        if self.mode is not mode:
+            raise TypeError(f"this is not for {type(self).__name__}: use {alternative}")

@@ -1,4 +1,4 @@
-"""The errors that the engine raises for a server or for the network.
+"""The errors that the engine raises for the server or the network.
 
 ::
 
@@ -20,11 +20,12 @@ anything is sent.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from .text import excerpt, printable
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import httpx
 
@@ -41,13 +42,13 @@ __all__ = [
     "ServerError",
     "TransportError",
     "ValidationError",
-    "excerpt",
-    "harmless",
+    "error_message",
+    "from_status",
 ]
 
 
 class Error(Exception):
-    """The root of all that is raised for the server or the network.
+    """The root of all errors that the server or the network causes.
 
     Attributes
     ----------
@@ -62,7 +63,7 @@ class Error(Exception):
 
 
 class EngineWarning(UserWarning):
-    """Something that the user should know, while the call goes on."""
+    """Something that the user should know, although the call succeeds."""
 
 
 class TransportError(Error):
@@ -73,7 +74,7 @@ class TransportError(Error):
     transient : bool
         Whether the same request may succeed when it is sent again.
     unsent : bool
-        Whether the request surely never reached the server.
+        Whether the request certainly never reached the server.
     """
 
     transient: bool = False
@@ -81,7 +82,7 @@ class TransportError(Error):
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
-    """The server, or a free connection, was waited for in vain."""
+    """The server did not answer in time, or no connection became free."""
 
 
 class DecodeError(Error):
@@ -135,11 +136,11 @@ class AuthenticationError(APIError):
 
 
 class NotFoundError(APIError):
-    """There is no such thing on the server."""
+    """The server does not have what was asked for."""
 
 
 class ValidationError(APIError):
-    """The server found a parameter to be wrong."""
+    """The server refused a parameter."""
 
 
 class RateLimitError(APIError):
@@ -159,17 +160,60 @@ _CLASSES: dict[int, type[APIError]] = {
 }
 
 
-def from_status(
-    response: httpx.Response, body: object, classes: Mapping[int, type[APIError]]
-) -> APIError:
-    """Make the error that fits a response, whose decoded `body` may say what went wrong.
+# Where APIs put what they say of an error: FastAPI, many others, and RFC 9457.
+_MESSAGE_KEYS = ("detail", "message", "error", "title")
 
-    `classes` holds what a call says of single statuses, over what they mean everywhere.
+
+def error_message(body: object) -> str | None:
+    """Return what a server says of an error, read from the decoded body of its answer.
+
+    Parameters
+    ----------
+    body : object
+        The body: JSON, or text where it is not JSON.
+
+    Returns
+    -------
+    str or None
+        The first of ``detail``, ``message``, ``error`` and ``title`` (problem details, RFC 9457)
+        that says something; a list of problems, as FastAPI sends it with a 422, is joined.
+
+    Examples
+    --------
+    >>> error_message({"detail": [{"loc": ["query", "limit"], "msg": "not a number"}]})
+    'query.limit: not a number'
+    """
+    if not isinstance(body, dict):
+        return None
+    value = next((body[key] for key in _MESSAGE_KEYS if body.get(key)), None)
+    if isinstance(value, list):
+        return "; ".join(map(_problem, value))
+    return _problem(value) if value else None
+
+
+def from_status(
+    response: httpx.Response,
+    body: object,
+    classes: Mapping[int, type[APIError]],
+    read_message: Callable[[object], str | None] = error_message,
+) -> APIError:
+    """Return the error for a response with an error status, or with a redirect.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The response.
+    body : object
+        Its decoded body.
+    classes : Mapping
+        The error classes of statuses that have a meaning of their own for this call.
+    read_message : callable
+        Reads the server's message from the body; returns None where there is none.
     """
     status = response.status_code
     general = _CLASSES.get(status, ServerError if status >= 500 else APIError)
-    said = None if response.has_redirect_location else _message(body)
-    message = harmless(said or _status_line(response, body))
+    message = None if response.has_redirect_location else read_message(body)
+    message = printable(message or _status_line(response, body))
     error = classes.get(status, general)(status, message, response_body=body)
     error.request, error.response = response.request, response
     error.add_note(f"{response.request.method} {response.request.url} answered {status}.")
@@ -180,16 +224,8 @@ def _status_line(response: httpx.Response, body: object) -> str:
     line = f"the server answered {response.status_code} {response.reason_phrase}".rstrip()
     if response.has_redirect_location:
         return f"{line}, a redirect to {response.headers['Location']} that is not followed"
-    said = body if isinstance(body, str) else response.content.decode(errors="replace")
-    return f"{line}: {excerpt(said)}" if body else line
-
-
-def _message(body: object) -> str | None:
-    """Read what the server itself says of the error: FastAPI's ``detail``."""
-    detail = body.get("detail") if isinstance(body, dict) else None
-    if isinstance(detail, list):
-        return "; ".join(_problem(item) for item in detail) or None
-    return _text(detail) if detail else None
+    text = body if isinstance(body, str) else response.content.decode(errors="replace")
+    return f"{line}: {excerpt(text)}" if body else line
 
 
 def _problem(item: object) -> str:
@@ -197,9 +233,10 @@ def _problem(item: object) -> str:
         return _text(item)
     # The input that FastAPI repeats here is left out: it may be a password.
     said = {name: value for name, value in item.items() if name != "input"}
-    where = said.get("loc")
-    place = ".".join(map(_text, where)) if isinstance(where, list) else ""
-    return ": ".join(part for part in (place, _text(said.get("msg", ""))) if part) or _text(said)
+    location = said.get("loc")
+    place = ".".join(map(_text, location)) if isinstance(location, list) else ""
+    parts = (place, _text(said.get("msg") or said.get("message") or ""))
+    return ": ".join(filter(None, parts)) or _text(said)
 
 
 def _text(value: object) -> str:
@@ -207,16 +244,3 @@ def _text(value: object) -> str:
         return str(value)
     except RecursionError:
         return "nested too deeply"
-
-
-def excerpt(text: str, length: int = 80) -> str:
-    """Shorten text from a server to one harmless line for a message."""
-    line = re.sub(r"[^\x20-\x7e\xa1-\u1fff\u3000-\ud7ff]+", " ", text[: 4 * length]).strip()
-    return f"{line[:length]}…" if len(line) > length or len(text) > 4 * length else line
-
-
-def harmless(text: str) -> str:
-    """Write what a terminal would not print as Python does: line breaks, escape sequences."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

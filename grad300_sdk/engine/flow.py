@@ -1,51 +1,62 @@
-"""What a call wants done, said without doing it.
+"""What a call wants done, described without doing it.
 
-A *flow* is a generator: it yields effects, and is sent what came of them. It does no I/O, so
-one and the same flow serves the blocking client and the awaiting one; the drivers in
-:mod:`grad300_sdk.engine.drivers` perform its effects.
+A *flow* is a generator: it yields effects, and receives what came of them. It does no I/O, so
+one and the same flow serves both clients; the driver, :mod:`.network.driver`, performs its
+effects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import httpx
 
-    from grad300_sdk.engine.errors import APIError
+    from .errors import APIError
 
 __all__ = [
     "Chunks",
-    "Course",
     "Effect",
     "Exchange",
     "Exclusive",
     "Flow",
+    "Gather",
     "Items",
     "ItemsFlow",
+    "RunningFlow",
     "Send",
     "Sink",
     "Sleep",
-    "Together",
-    "first_response",
-    "first_send",
 ]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
+class Redactor(Protocol):
+    """Masks the secrets of one exchange."""
+
+    def text(self, text: str) -> str:
+        """Return a text with each secret masked."""
+        ...
+
+    def response(self, response: httpx.Response) -> httpx.Response:
+        """Return a response with each secret masked."""
+        ...
+
+
 class Sink(Protocol):
-    """What a body can be streamed into."""
+    """An object that a body can be streamed into."""
 
     def headers(self) -> Mapping[str, str]:
-        """Give the headers to ask with, before each attempt: of what is still to come, for one."""
+        """Return the headers to ask with, before each attempt: for the rest of a file, say."""
         ...
 
     def begin(self, response: httpx.Response) -> object:
-        """Make ready for the body of a response that is no error."""
+        """Prepare for the body of a successful response."""
         ...
 
     def write(self, data: bytes) -> object:
@@ -53,9 +64,8 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
-    """Send one request and give its response; an error status is raised.
+class Send(Struct, frozen=True, kw_only=True):
+    """Send one request and return its response; an error status is raised.
 
     Attributes
     ----------
@@ -77,8 +87,8 @@ class Send:
     secrets : tuple of str
         The form fields whose values must not be shown.
     errors : Mapping
-        The error classes of statuses that mean something else here than everywhere.
-    timeout : float or None
+        The error classes of statuses that have a meaning of their own for this request.
+    timeout : float, httpx.Timeout or None
         Seconds for each wait on the network; None for the client's.
     sink : Sink or None
         Where the body goes, piece by piece, in place of the response.
@@ -87,41 +97,49 @@ class Send:
     method: str
     path: str
     params: Mapping[str, Any] | None = None
-    json: Any = field(default=None, repr=False)
-    data: Mapping[str, Any] | None = field(default=None, repr=False)
-    files: Any = field(default=None, repr=False)
-    content: bytes | str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    json: Any = None
+    data: Mapping[str, Any] | None = None
+    files: Any = None
+    content: bytes | str | None = None
+    headers: Mapping[str, str] | None = None
     expects_json: bool = False
     anonymous: bool = False
     secrets: tuple[str, ...] = ()
-    errors: Mapping[int, type[APIError]] = field(default_factory=dict)
-    timeout: float | None = None
+    errors: Mapping[int, type[APIError]] = {}
+    timeout: float | httpx.Timeout | None = None
     sink: Sink | None = None
 
+    def __repr__(self) -> str:  # bodies and headers may hold secrets
+        return f"Send(method={self.method!r}, path={self.path!r}, params={self.params!r})"
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """Send a request as it stands and give whatever is answered: no retry, no redirect."""
+    @property
+    def has_body(self) -> bool:
+        """Whether something is sent besides the headers."""
+        return not (self.json is self.data is self.files is self.content is None)
+
+
+class Exchange(Struct, frozen=True):
+    """Send a request as it is and return whatever is answered: no retry, no redirect."""
 
     send: Send
     request: httpx.Request
-    auth: httpx.Auth | None
+    redactor: Redactor
+
+    def __repr__(self) -> str:
+        return f"Exchange({self.send!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Wait for so many seconds."""
+class Sleep(Struct, frozen=True):
+    """Wait for a number of seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Run several flows, at most `limit` at once, and give their results in order.
+class Gather(Struct, frozen=True):
+    """Run several flows, at most `limit` at once, and return their results in order.
 
-    The flows are drawn only when there is room for one more. After the first failure the others
-    are stopped wherever they are, and it is raised once none of them runs any more.
+    A flow is drawn only when there is room for one more. After the first failure the others
+    are cancelled wherever they are, and it is raised once none of them runs any more.
     """
 
     flows: Iterable[Flow[Any]]
@@ -129,36 +147,33 @@ class Together:
 
     def __post_init__(self) -> None:
         if self.limit < 1:
-            raise ValueError(f"limit is {self.limit}, but must be at least 1")
+            raise ValueError(f"limit must be at least 1, not {self.limit}")
 
 
-@dataclass(frozen=True, slots=True)
-class Chunks:
-    """Send a request, and hand the pieces of its body to whoever iterates over the call."""
+class Chunks(Struct, frozen=True):
+    """Send a request, and hand the pieces of its body to the caller who iterates."""
 
     send: Send
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusive:
-    """Run a flow while no other exclusive flow of this client runs, and give its result."""
+class Exclusive(Struct, frozen=True):
+    """Run a flow while no other exclusive flow of this client runs, and return its result."""
 
     flow: Flow[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Items(Generic[T_co]):
-    """Hand these items to whoever iterates over the call."""
+class Items(Struct, Generic[T_co], frozen=True):
+    """Hand these items to the caller who iterates."""
 
     items: Iterable[T_co]
 
 
-Effect: TypeAlias = Send | Exchange | Sleep | Together | Exclusive
+Effect: TypeAlias = Send | Exchange | Sleep | Gather | Exclusive
 Flow: TypeAlias = Generator[Effect, Any, T]
 ItemsFlow: TypeAlias = Generator[Effect | Items[T] | Chunks, Any, None]
 
 
-class Course(Generic[T]):
+class RunningFlow(Generic[T]):
     """A flow under way: the effect that it waits for, and in the end its result.
 
     It runs to its first effect when it is made; `effect` is None once it has ended.
@@ -168,10 +183,10 @@ class Course(Generic[T]):
         self._flow = flow
         self.effect: Any = None
         self.result: T = cast("T", None)
-        self._advance(next, flow)
+        self._advance(flow.send, None)
 
     def answer(self, answer: object) -> None:
-        """Give the flow what came of its effect."""
+        """Send the flow what came of its effect."""
         self._advance(self._flow.send, answer)
 
     def fail(self, error: BaseException) -> None:
@@ -179,7 +194,7 @@ class Course(Generic[T]):
         self._advance(self._flow.throw, error)
 
     def close(self) -> None:
-        """Leave the flow where it is: that is its end."""
+        """End the flow where it is."""
         self._flow.close()
         self.effect = None
 
@@ -188,53 +203,3 @@ class Course(Generic[T]):
             self.effect = step(value)
         except StopIteration as stop:
             self.effect, self.result = None, stop.value
-
-
-_SENDS_NOTHING = "with these arguments the call sends nothing"
-
-
-def first_send(flow: Generator[Any, Any, Any]) -> Send:
-    """Give the first request that a flow asks for, without anything being sent."""
-    course = Course(flow)
-    try:
-        while (effect := course.effect) is not None:
-            if isinstance(effect, Send | Chunks):
-                return effect.send if isinstance(effect, Chunks) else effect
-            if isinstance(effect, Exclusive):
-                return first_send(effect.flow)
-            for inner in effect.flows if isinstance(effect, Together) else ():
-                return first_send(inner)  # the first of them alone
-            course.answer([])
-    finally:
-        course.close()
-    raise ValueError(_SENDS_NOTHING)
-
-
-def first_response(flow: Generator[Any, Any, Any]) -> Flow[httpx.Response]:
-    """Run a flow up to the first response that is no error, and give that response."""
-    course = Course(flow)
-    failure: Exception = ValueError(_SENDS_NOTHING)
-    try:
-        while (effect := course.effect) is not None:
-            for inner in effect.flows if isinstance(effect, Together) else ():
-                return (yield from first_response(inner))  # the first of them alone
-            if isinstance(effect, Exclusive):
-                effect = Exclusive(first_response(effect.flow))
-            if isinstance(effect, Together | Items):
-                course.answer([])
-                continue
-            effect = effect.send if isinstance(effect, Chunks) else effect
-            if isinstance(effect, Send):
-                effect = replace(effect, sink=None)
-            try:
-                answer = yield effect
-            except Exception as error:  # the flow decides, as it does when it runs to its end
-                failure = error
-                course.fail(error)
-            else:
-                if isinstance(effect, Send | Exclusive):
-                    return cast("httpx.Response", answer)
-                course.answer(answer)
-    finally:
-        course.close()
-    raise failure

@@ -7,19 +7,21 @@ uritemplate leaves ``.`` and ``..`` as they are (httpx then resolves them), drop
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from uritemplate import URITemplate
+from .text import nearest
 
-__all__ = ["SAFE", "Template", "check_path", "compiled", "encode_query", "nearest"]
+__all__ = ["SAFE", "Template", "check_path", "compiled", "encode_query"]
 
 # RFC 3986, section 3.3 and 3.4: what a path and a query may hold besides letters and digits.
 SAFE = "%/?:@!$&'()*+,;=-._~"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A template whose variables are names alone, without an operator (RFC 6570, section 3.2.2).
+_PLAIN = re.compile(r"(?:[^{}]|\{[A-Za-z_][A-Za-z0-9_]*\})*")
 _QUERY_OPERATORS = ("?", "&")
 # A segment of one or two dots, percent-encoded or not.
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
@@ -46,23 +48,33 @@ class Template:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._uri = URITemplate(text)
         literal = re.sub(r"\{[^{}]+\}", "", text)
         if "{" in literal or "}" in literal:
             raise ValueError(f"template {text!r}: its braces do not match; write {{name}}")
-        if "#" in literal or any(v.original.startswith("#") for v in self._uri.variables):
+        if "#" in literal or "{#" in text:
             raise ValueError(f"template {text!r}: what follows a '#' is never sent; write '%23'")
-        self.names: tuple[str, ...] = tuple(self._uri.variable_names)
+        self.names: tuple[str, ...]
+        self._pieces: list[str] | None = None  # literals and names of variables, in turn
+        self._optional: set[str] = set()
+        if _PLAIN.fullmatch(text):
+            pieces = re.split(r"\{(\w+)\}", text)
+            pieces[::2] = [quote(piece, safe=SAFE) for piece in pieces[::2]]
+            self._pieces = pieces
+            self.names = tuple(dict.fromkeys(pieces[1::2]))
+        else:
+            self._parse_operators()
+
+    def _parse_operators(self) -> None:
+        from uritemplate import URITemplate  # most templates do without its import
+
+        self._uri = URITemplate(self.text)
+        self.names = tuple(self._uri.variable_names)
         for name in self.names:
             if not _NAME.fullmatch(name):
-                raise ValueError(f"template {text!r}: {name!r} is no name for a variable")
-        self._literal = quote(literal, safe=SAFE)
-        self._optional = {
-            name
-            for variable in self._uri.variables
-            if variable.original[0] in _QUERY_OPERATORS
-            for name in variable.variable_names
-        }
+                raise ValueError(f"template {self.text!r}: {name!r} is not a name for a variable")
+        for variable in self._uri.variables:
+            if variable.original[0] in _QUERY_OPERATORS:
+                self._optional.update(variable.variable_names)
 
     def expand(self, values: Mapping[str, object]) -> str:
         """Fill in the values, each percent-encoded.
@@ -84,12 +96,24 @@ class Template:
         ValueError
             If a value is empty, ``.`` or ``..``, or has a lone surrogate in it.
         """
-        if not self.names and not values:
-            return self._literal
-        for name in values.keys() - set(self.names):
-            raise TypeError(
-                f"template {self.text!r} has no variable {name!r}{nearest(name, self.names)}"
-            )
+        if self._pieces is not None and not values and not self.names:
+            return self._pieces[0]
+        for name in values:
+            if name not in self.names:
+                raise TypeError(
+                    f"template {self.text!r} has no variable {name!r}{nearest(name, self.names)}"
+                )
+        texts = self._texts(values)
+        if self._pieces is None:
+            path = quote(self._uri.expand(texts), safe=SAFE)
+        else:
+            pieces = self._pieces.copy()
+            pieces[1::2] = [_quoted(texts[name]) for name in pieces[1::2]]
+            path = "".join(pieces)
+        check_path(path)
+        return path
+
+    def _texts(self, values: Mapping[str, object]) -> dict[str, Any]:
         texts: dict[str, Any] = {}
         for name in self.names:
             value = values.get(name)
@@ -101,9 +125,7 @@ class Template:
                 texts[name] = _text(value, name)
             if name not in self._optional:
                 _check_segment(name, texts[name])
-        path = quote(self._uri.expand(texts), safe=SAFE)
-        check_path(path)
-        return path
+        return texts
 
     def __repr__(self) -> str:
         return f"Template({self.text!r})"
@@ -117,25 +139,37 @@ def _check_segment(name: str, value: str | list[str]) -> None:
     if not parts or any(part in ("", ".", "..") for part in parts):
         raise ValueError(
             f"{name} is {value!r}, but a part of a path can't be empty, '.' or '..': "
-            "the server would take it for another resource"
+            "the server would answer with another resource"
         )
 
 
 def check_path(path: str) -> None:
-    """Refuse a path with a segment ``.`` or ``..``, which would be resolved to another path."""
+    """Raise `ValueError` for a path with a segment ``.`` or ``..``: servers resolve those."""
     _text(path, "path")
-    if _DOTS.search(path.partition("?")[0]):
+    if ("." in path or "%" in path) and _DOTS.search(path.partition("?")[0]):
         raise ValueError(
             f"the path {path!r} has a segment '.' or '..': give the path of the resource itself"
         )
 
 
 def encode_query(params: Mapping[str, Any]) -> str:
-    """Encode a query: None is left out, ``0`` and ``False`` are sent, a list is repeated."""
+    """Return a query: None is left out, ``0`` and ``False`` are sent, a list is repeated."""
     if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
-        raise TypeError(f"params is {params!r}, where a mapping of names to values is expected")
-    pairs = [(name, text) for name, value in params.items() for text in _texts(value, name)]
-    return urlencode(pairs, quote_via=quote, safe="")
+        raise TypeError(f"params is {params!r}, but must be a mapping of names to values")
+    return "&".join(
+        f"{_quote(name)}={_quote(text)}"
+        for name, value in params.items()
+        for text in _texts(value, name)
+    )
+
+
+def _quoted(value: str | list[str]) -> str:
+    """Return a value as RFC 6570 expands it: a list is joined by commas."""
+    return _quote(value) if isinstance(value, str) else ",".join(map(_quote, value))
+
+
+def _quote(text: str) -> str:
+    return text if text.isalnum() and text.isascii() else quote(text, safe="")
 
 
 def _texts(value: object, name: str) -> Iterator[str]:
@@ -147,23 +181,17 @@ def _texts(value: object, name: str) -> Iterator[str]:
 
 
 def _text(value: object, name: str) -> str:
+    if type(value) is int or (type(value) is str and value.isascii()):
+        return str(value)
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None or isinstance(value, bytes | Mapping | set | list | tuple):
-        raise TypeError(f"{name} is {value!r}, where text or a number is expected")
+        raise TypeError(f"{name} is {value!r}, but must be text or a number")
     text = str(value)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name} is {value!r}, which has no encoding in UTF-8") from None
+        raise ValueError(f"{name} is {value!r}, which can't be encoded as UTF-8") from None
     return text
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Say which of `names` is meant by a misspelt one, where one is near."""
-    from difflib import get_close_matches  # only a mistake needs it
-
-    found = get_close_matches(name, list(names), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""

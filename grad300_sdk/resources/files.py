@@ -5,11 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, endpoint, iterator
-from grad300_sdk.engine.body import decode_error
-from grad300_sdk.engine.errors import DecodeError, excerpt
+from grad300_sdk.engine import (
+    Flow,
+    ItemsFlow,
+    M,
+    Node,
+    Sender,
+    decode_error,
+    endpoint,
+    excerpt,
+    iterator,
+)
+from grad300_sdk.engine.errors import DecodeError
 
 if TYPE_CHECKING:
     import httpx
@@ -25,12 +34,6 @@ T = TypeVar("T")
 
 class ScanFile(Node[M], template="{+parent}/download"):
     """The FITS file of a scan."""
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        """The values of the path's variables, from the root of the tree down to here."""
-        scan: Any = self.parent
-        return {"scan_type": scan.scan_type, "scan_id": scan.scan_id}
 
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[bytes]:
@@ -281,7 +284,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """
         from grad300_sdk.cache import CachedDownload
 
-        return CachedDownload(self.client.session, **self.variables).flow(send)
+        return CachedDownload(self.client.base_api_url, **self.variables).flow(send)
 
 
 def _read(response: httpx.Response, read: Callable[[bytes], T]) -> T:

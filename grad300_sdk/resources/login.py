@@ -6,9 +6,15 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from grad300_sdk.engine import Flow, M, Sender, endpoint
-from grad300_sdk.engine.callable_node import CallableNode, parts
-from grad300_sdk.engine.credentials import Token
+from grad300_sdk.engine import (
+    CallableNode,
+    Flow,
+    M,
+    Sender,
+    Token,
+    call_attributes,
+    endpoint,
+)
 from grad300_sdk.engine.errors import APIError, AuthenticationError
 
 __all__ = ["Login", "log_in"]
@@ -17,7 +23,7 @@ T = TypeVar("T")
 
 
 class Login(CallableNode[M], template="{+parent}/login"):
-    """Logging in, and seeing whether a token is good."""
+    """Tokens: logging in, and testing a token."""
 
     @endpoint("POST", "/access-token")
     def __call__(self, send: Sender, email: str, password: str) -> Flow[str]:
@@ -33,14 +39,14 @@ class Login(CallableNode[M], template="{+parent}/login"):
         Returns
         -------
         str
-            The token. This client uses it in place of whatever credentials it had.
+            The token, which this client uses from now on in place of its credentials.
 
         Raises
         ------
         AuthenticationError
             If the account or the password is wrong.
         DecodeError
-            If the answer has no token.
+            If the answer does not hold a token.
 
         Examples
         --------
@@ -54,7 +60,7 @@ class Login(CallableNode[M], template="{+parent}/login"):
         return token
 
     method = __call__.method
-    request, response, curl = parts(__call__)
+    request, response, curl = call_attributes(__call__)
 
     @endpoint("POST", "/access-token")
     def access_token(self, send: Sender, email: str, password: str, /) -> Flow[dict[str, Any]]:
@@ -83,13 +89,13 @@ class Login(CallableNode[M], template="{+parent}/login"):
         ...     client.login.access_token(sandbox.user, sandbox.password)["token_type"]
         'bearer'
         """
-        return (yield from _ask(send, email, password, dict[str, Any]))
+        return _ask(send, email, password, dict[str, Any])
 
     @endpoint("GET", "/test-token")
     def test_token(self, send: Sender) -> Flow[dict[str, Any]]:
-        """See whose token this client uses, and whether the server takes it.
+        """Test the token of this client, and return its user.
 
-        Sends ``GET /login/test-token``, and ``POST`` where the server takes only that.
+        Sends ``GET /login/test-token``, or ``POST`` where the server accepts only that.
 
         Returns
         -------
@@ -99,7 +105,7 @@ class Login(CallableNode[M], template="{+parent}/login"):
         Raises
         ------
         AuthenticationError
-            If there is no token, or the server does not take it.
+            If there is no token, or the server refuses it.
 
         Examples
         --------
@@ -121,7 +127,7 @@ class _Answer(msgspec.Struct):
 
 
 def log_in(email: str, password: str) -> Flow[str]:
-    """Ask for a token as ``client.login.access_token`` does, and give the token itself."""
+    """Return a token, requested as ``client.login.access_token`` does."""
     call = Login(None).access_token
     answer = yield from _ask(Sender(call.method, call.path), email, password, _Answer)
     return answer.access_token.strip()
@@ -134,13 +140,11 @@ def _ask(send: Sender, email: str, password: str, kind: type[T]) -> Flow[T]:
         if not value:
             raise ValueError(f"{name} is empty")
         if value.encode(errors="replace").decode() != value:
-            raise ValueError(f"{name} has a character in it that has no encoding in UTF-8")
-    return (
-        yield from send.json(
-            kind,
-            data={"username": email, "password": password},
-            secrets=("password",),
-            anonymous=True,
-            errors={400: AuthenticationError},
-        )
+            raise ValueError(f"{name} has a character that can't be encoded as UTF-8")
+    return send.json(
+        kind,
+        data={"username": email, "password": password},
+        secrets=("password",),
+        anonymous=True,
+        errors={400: AuthenticationError},
     )

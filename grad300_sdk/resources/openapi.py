@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from grad300_sdk.engine import Flow, M, Node, Sender, endpoint
-
-if TYPE_CHECKING:
-    from grad300_sdk.engine.comparison import Comparison
+from grad300_sdk.engine import Comparison, Flow, M, Node, OpenAPIDocument, Sender, endpoint
 
 __all__ = ["OpenAPI"]
 
 _NOTES = {
     ("GET", "/openapi.json"): "a FastAPI server does not list its own description",
     ("POST", "/login/test-token"): "sent by client.login.test_token() where GET is refused",
-    ("GET", "/users/me"): "client.login.test_token() gives the same",
-    ("GET", "/utils/health-check/"): "for whoever runs the server",
+    ("GET", "/users/me"): "client.login.test_token() returns the same",
+    ("GET", "/utils/health-check/"): "for the operators of the server",
 }
 
 
@@ -39,7 +36,7 @@ class OpenAPI(Node[M], template="{+parent}/openapi.json"):
         ...     "/api/v1/login/access-token" in client.openapi.get()["paths"]
         True
         """
-        return (yield from send.json(dict[str, Any]))
+        return send.json(dict[str, Any])
 
     @endpoint("GET")
     def compare(self, send: Sender) -> Flow[Comparison]:
@@ -50,14 +47,14 @@ class OpenAPI(Node[M], template="{+parent}/openapi.json"):
         Returns
         -------
         Comparison
-            What both have, what only the server has, each with the call that reaches it, and
-            what only the tree has. It prints as a table, and iterating over it gives its rows;
+            What both have, what only the server has, each with a call that reaches it, and what
+            only the tree has. It prints as a table, and iterating over it yields its rows;
             `both`, `only_server` and `only_tree` are its parts.
 
         Raises
         ------
         DecodeError
-            If the answer is no OpenAPI document.
+            If the answer is not an OpenAPI document.
 
         Examples
         --------
@@ -68,7 +65,5 @@ class OpenAPI(Node[M], template="{+parent}/openapi.json"):
         GET /users/me client.resource('/users/me').get()
         GET /utils/health-check/ client.resource('/utils/health-check/').get()
         """
-        from grad300_sdk.engine.comparison import Document, compare
-
-        document = yield from send.json(Document)
-        return compare(self.client.tree(), document, self.client.base_api_url, _NOTES)
+        document = yield from send.json(OpenAPIDocument)
+        return self.client.tree().compare(document, self.client.base_api_url, _NOTES)

@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from typing import Any as Session
 from weakref import WeakKeyDictionary
 
-from grad300_sdk.engine import Flow, Items, ItemsFlow, Together
-from grad300_sdk.engine.client import check_whole
-from grad300_sdk.engine.session import Session
+from grad300_sdk.engine import Flow, Gather, Items, ItemsFlow, check_integer
 from grad300_sdk.errors import Grad300Warning
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.settings import setting
@@ -47,8 +46,8 @@ class Search:
             page_size = setting("default_page_size")
         return cls(
             Filters.check(source, scan_name, date_from, date_to),
-            check_whole("page_size", page_size, 1),
-            None if max_results is None else check_whole("max_results", max_results, 1),
+            check_integer("page_size", page_size, 1),
+            None if max_results is None else check_integer("max_results", max_results, 1),
         )
 
     @property
@@ -113,7 +112,7 @@ class Walk:
         width = 2 if self.is_paged else 1
         while not self.is_done:
             count = min(width, self._missing())
-            for page in (yield Together(self.pages(count), int(count))):
+            for page in (yield Gather(self.pages(count), int(count))):
                 yield Items(self.take(page))
             width = min(2 * width, self.ahead)
 
@@ -199,11 +198,11 @@ class Walk:
 
 def gather(walks: list[Walk], session: Session, ahead: int) -> Flow[list[Row]]:
     """Run walks to their ends, as many pages at once as may be, and give all wanted rows."""
-    first = yield Together([walk.fetch(0) for walk in walks], min(ahead, len(walks)))
+    first = yield Gather([walk.fetch(0) for walk in walks], min(ahead, len(walks)))
     rows = [walk.begin(page, session) for walk, page in zip(walks, first, strict=True)]
     while running := [index for index, walk in enumerate(walks) if not walk.is_done]:
         flows = (_numbered(index, flow) for index in running for flow in walks[index].rest())
-        for index, page in (yield Together(flows, ahead)):
+        for index, page in (yield Gather(flows, ahead)):
             rows[index] += walks[index].take(page)
         for index in running:
             walks[index].is_paged = True

@@ -8,8 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, cast
 
-from grad300_sdk.engine import Flow, ItemsFlow, M, Node, Sender, child, endpoint, iterator
-from grad300_sdk.engine.client import check_whole
+from grad300_sdk.engine import (
+    Flow,
+    ItemsFlow,
+    M,
+    Node,
+    Sender,
+    check_integer,
+    child,
+    endpoint,
+    iterator,
+)
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
 from grad300_sdk.resources.files import ScanFile
@@ -328,8 +337,8 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         if limit is None:
             limit = setting("default_page_size")
         params = {
-            "offset": check_whole("offset", offset, 0),
-            "limit": check_whole("limit", limit, 1),
+            "offset": check_integer("offset", offset, 0),
+            "limit": check_integer("limit", limit, 1),
             **Filters.check(source, scan_name, date_from, date_to).params,
         }
         return (yield from send.json(list[Any], params=params))
@@ -341,7 +350,7 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
     def __getitem__(self, scan_id: SupportsIndex) -> Scan[M]:
         if isinstance(scan_id, slice):
             raise TypeError("scans have ids, not positions; use search(max_results=...) for some")
-        return Scan(self, scan_id=check_whole("scan_id", scan_id, 0))
+        return Scan(self, scan_id=check_integer("scan_id", scan_id, 0))
 
     @property
     def _type(self) -> ScanType:
@@ -370,11 +379,11 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
 class Scans(Listing[M], template="{+parent}/scans"):
     """The scans of all types."""
 
-    search = iterator("GET", "/{scan_type}/", each=("scan_type",))(Listing._search)
-    records = endpoint("GET", "/{scan_type}/", each=("scan_type",))(Listing._records)
-    table = endpoint("GET", "/{scan_type}/", each=("scan_type",))(Listing._table)
+    search = iterator("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._search)
+    records = endpoint("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._records)
+    table = endpoint("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._table)
 
-    @endpoint("GET", "/{scan_type}/{scan_id}/download", each=("scan_type", "scan_id"))
+    @endpoint("GET", "/{scan_type}/{scan_id}/download", for_each=("scan_type", "scan_id"))
     def download(
         self,
         send: Sender,

@@ -20,7 +20,7 @@ import httpx
 
 from grad300_sdk import Client
 from tests.benchmarks.requests import seconds
-from tests.engine.wire import Received, Step, Wire, answer
+from tests.support.wire import Received, Step, Wire, answer
 
 LARGE = 256 * 2**20  # bytes
 SMALL = 8802  # bytes, as the median image of the archive has

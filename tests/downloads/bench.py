@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine.test_translation import assert_harmless
-from tests.engine.wire import Act, Step, Wire, answer
+from tests.support.wire import Act, Step, Wire, answer
 
 FILE = b"SIMPLE  =                    T".ljust(2880) + bytes(range(256)) * 40
 OTHER = FILE[:2880] + bytes(reversed(range(256))) * 40

@@ -1,5 +1,10 @@
-"""Servers that fail as they are told."""
+"""What the tests of downloads share: nothing waits before it is sent again."""
 
-from tests.engine.conftest import _no_backoff, wire
+from __future__ import annotations
 
-__all__ = ["_no_backoff", "wire"]
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _at_once(no_backoff: None) -> None:
+    """Send again at once."""

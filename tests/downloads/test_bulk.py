@@ -20,10 +20,7 @@ from grad300_sdk.downloads.partial import Partial
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
 from tests.downloads.bench import ALL, FILE, SIZE, TOKEN, asked, assert_nothing_hidden, seen, whole
-from tests.downloads.conftest import _no_backoff, wire
-from tests.engine.wire import CLOSE, Received, Step, Wire, answer
-
-__all__ = ["_no_backoff", "wire"]
+from tests.support.wire import CLOSE, Received, Step, Wire, answer
 
 REFUSED = {
     401: "Not authenticated",

@@ -29,10 +29,7 @@ from tests.downloads.bench import (
     seen,
     whole,
 )
-from tests.downloads.conftest import wire
-from tests.engine.wire import RESET, STALL, Act, Received, Wire
-
-__all__ = ["wire"]
+from tests.support.wire import RESET, STALL, Act, Received, Wire
 
 fcntl = pytest.importorskip("fcntl", reason="locks, and open files removed")
 

@@ -19,7 +19,7 @@ import pytest
 
 from grad300_sdk.downloads.partial import Partial
 from tests.conftest import Harness
-from tests.engine.wire import STALL, Received, Step, Wire, answer
+from tests.support.wire import STALL, Received, Step, Wire, answer
 
 from .bench import (
     ALL,

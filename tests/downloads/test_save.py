@@ -21,7 +21,7 @@ from grad300_sdk import (
     TransportError,
 )
 from tests.conftest import Harness
-from tests.engine.wire import CLOSE, RESET, STALL, Act, Wire, answer, chunked
+from tests.support.wire import CLOSE, RESET, STALL, Act, Wire, answer, chunked
 
 from .bench import (
     ALL,

@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from grad300_sdk.engine import body as body_module
-from grad300_sdk.engine.body import Body, decode_json
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import DecodeError, ServerError, TransportError
+from grad300_sdk.engine.sending.response import BodyDecoder, decode_json
+from tests.support.wire import CLOSE, RESET, Act, Wire, answer, chunked
 
 from .test_translation import assert_harmless
-from .wire import CLOSE, RESET, Act, Wire, answer, chunked
 
 GZIPPED = gzip.compress(b'{"a": [1, 2, 3]}')
 
@@ -210,13 +210,13 @@ def test_json_above_the_limit_is_refused_before_it_is_held(
     harness: Any, library: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, bomb: bool
 ) -> None:
     sizes: list[int] = []
-    count = Body._counted_in
+    count = BodyDecoder._counted_in
 
-    def counted(self: Body, data: bytes) -> bytes:
+    def counted(self: BodyDecoder, data: bytes) -> bytes:
         sizes.append(len(data))
         return count(self, data)
 
-    monkeypatch.setattr(Body, "_counted_in", counted)
+    monkeypatch.setattr(BodyDecoder, "_counted_in", counted)
     content = b"[" + b" " * 50_000_000 + b"]"
     if bomb:
         server = wire(answer(gzip.compress(content, 9), Content_Encoding="gzip"))

@@ -8,10 +8,9 @@ import httpx
 import numpy as np
 import pytest
 
-from grad300_sdk.engine.client import check_base_url, check_method, check_timeout, check_whole
-
-from .library import AwaitingLibrary, BlockingLibrary
-from .wire import answer
+from grad300_sdk.engine.client import check_base_url, check_integer, check_method, check_timeout
+from tests.support.library import AwaitingLibrary, BlockingLibrary
+from tests.support.wire import answer
 
 
 def test_making_a_client_sends_nothing(library: Any, wire: Any) -> None:
@@ -113,7 +112,7 @@ def test_wrong_options(
 def test_numbers() -> None:
     assert check_timeout(np.float64(0.5)) == 0.5
     assert check_timeout(10**400) == check_timeout(1e9) < 2**31 / 1000
-    assert check_whole("n", np.int16(3), 0) == 3
+    assert check_integer("n", np.int16(3), 0) == 3
     assert check_method("get") == "GET"
 
 

@@ -22,13 +22,13 @@ import pytest
 import trio
 
 from grad300_sdk.engine import connections
-from grad300_sdk.engine.connections import Wiring
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import RequestTimeoutError, TransportError
+from grad300_sdk.engine.network.sync import Wiring
+from tests.support.library import AwaitingLibrary, BlockingLibrary, Book, account
+from tests.support.wire import STALL, Received, Step, Wire, answer
 
-from .library import AwaitingLibrary, BlockingLibrary, Book, account
 from .test_translation import assert_harmless
-from .wire import STALL, Received, Step, Wire, answer
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 

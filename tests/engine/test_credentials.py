@@ -21,9 +21,8 @@ from grad300_sdk.engine.credentials import (
 )
 from grad300_sdk.engine.errors import AuthenticationError, Error, TransportError
 from grad300_sdk.engine.flow import Exclusive, Flow, Sleep
-
-from .library import account
-from .wire import answer
+from tests.support.library import account
+from tests.support.wire import answer
 
 SECRET = "s3cret"
 

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from grad300_sdk.engine.credentials import Token
-
-from .library import BlockingLibrary
-from .wire import Received, Wire, answer
+from tests.support.library import BlockingLibrary
+from tests.support.wire import Received, Wire, answer
 
 needs_curl = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("bash")), reason="curl and bash are not here"

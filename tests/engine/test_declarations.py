@@ -15,10 +15,7 @@ import httpx
 import pytest
 
 from grad300_sdk.engine import (
-    Awaiting,
-    AwaitingClient,
-    Blocking,
-    BlockingClient,
+    Async,
     ClientOptions,
     Flow,
     ItemsFlow,
@@ -27,16 +24,16 @@ from grad300_sdk.engine import (
     Root,
     Send,
     Sender,
+    Sync,
     Token,
     child,
+    drop_none,
     endpoint,
-    given,
     iterator,
 )
+from grad300_sdk.engine.declaring.send import SendOptions
 from grad300_sdk.engine.errors import DecodeError
-from grad300_sdk.engine.sender import SendOptions
-
-from .wire import Received, Wire, answer
+from tests.support.wire import Received, Wire, answer
 
 
 class Mark(Enum):
@@ -98,7 +95,7 @@ class Shelf(Root[M]):
     @endpoint("POST", "/books")
     def add(self, send: Sender, shelf: int, /, **marks: Unpack[Marks]) -> Flow[Any]:
         """Add a book."""
-        return (yield from send.json(object, json={"shelf": shelf, **given(**marks)}))
+        return (yield from send.json(object, json={"shelf": shelf, **drop_none(**marks)}))
 
     @endpoint("POST", "/any")
     def anything(self, send: Sender, **fields: int) -> Flow[Any]:
@@ -106,11 +103,11 @@ class Shelf(Root[M]):
         return (yield from send.json(object, json=fields))
 
 
-class BlockingShelf(Shelf[Blocking], BlockingClient):
+class BlockingShelf(Shelf[Sync]):
     """The blocking client."""
 
 
-class AwaitingShelf(Shelf[Awaiting], AwaitingClient):
+class AwaitingShelf(Shelf[Async]):
     """The awaiting client."""
 
 
@@ -197,7 +194,7 @@ def test_a_class_with_a_wrong_suffix_is_not_made(declare: Any, suffix: str, mess
 
 def test_a_suffix_may_stand_for_many_requests(harness: Any, shelf: Any) -> None:
     class All(Node[M], template="{+parent}/all"):
-        @endpoint("GET", "/{kind}", each=("kind",))
+        @endpoint("GET", "/{kind}", for_each=("kind",))
         def get(self, send: Sender) -> Flow[str]:
             """Get all kinds."""
             yield from ()
@@ -292,8 +289,8 @@ def test_shared_parameters_are_checked_and_shown(shelf: Any) -> None:
 
 
 def test_given() -> None:
-    assert given() == {}
-    assert given(a=None, b=0, c="", d=[], e=False) == {"b": 0, "c": "", "d": [], "e": False}
+    assert drop_none() == {}
+    assert drop_none(a=None, b=0, c="", d=[], e=False) == {"b": 0, "c": "", "d": [], "e": False}
 
 
 def test_what_may_be_said_is_what_is_taken() -> None:

@@ -14,14 +14,15 @@ import anyio
 import httpx
 import pytest
 
-from grad300_sdk.engine import Exclusive, Flow, Items, ItemsFlow, Send, Together
+from grad300_sdk.engine import Exclusive, Flow, Gather, Items, ItemsFlow, Send
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import APIError, DecodeError, NotFoundError, TransportError
-from grad300_sdk.engine.flow import Chunks, Sleep, first_response
+from grad300_sdk.engine.exploring.preview import first_response
+from grad300_sdk.engine.flow import Chunks, Sleep
+from tests.support.library import AwaitingLibrary
+from tests.support.wire import CLOSE, RESET, STALL, Received, Wire, answer, chunked
 
-from .library import AwaitingLibrary
 from .test_translation import assert_harmless
-from .wire import CLOSE, RESET, STALL, Received, Wire, answer, chunked
 
 
 def nothing() -> Flow[None]:
@@ -90,7 +91,7 @@ def test_a_flow_is_exclusive(harness: Any, driver: Any) -> None:
         return result
 
     def both() -> Flow[list[str]]:
-        return (yield Together([flow("a"), flow("b"), flow("c")], 3))
+        return (yield Gather([flow("a"), flow("b"), flow("c")], 3))
 
     assert harness.run(driver.run(both())) == ["a", "b", "c"]
     pairs = list(zip(inside[::2], inside[1::2], strict=True))
@@ -111,7 +112,7 @@ def test_an_exclusive_flow_that_fails_lets_the_next_one_in(harness: Any, driver:
     assert harness.run(driver.run(flow())) == 2
 
 
-# Together
+# Gather
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7, 100])
@@ -120,7 +121,7 @@ def test_flows_together_give_their_results_in_order(
     harness: Any, driver: Any, limit: int, count: int
 ) -> None:
     def flow() -> Flow[Any]:
-        return (yield Together((get(f"/{n}") for n in range(count)), limit))
+        return (yield Gather((get(f"/{n}") for n in range(count)), limit))
 
     assert harness.run(driver.run(flow())) == list(range(count))
 
@@ -147,7 +148,7 @@ def test_no_more_flows_than_the_limit_run_at_once(harness: Any, driver: Any) -> 
             yield one(n)
 
     def flow() -> Flow[Any]:
-        return (yield Together(draw(), 3))
+        return (yield Gather(draw(), 3))
 
     assert harness.run(driver.run(flow())) == list(range(20))
     assert max(most) <= 3
@@ -160,7 +161,7 @@ def test_the_first_failure_is_raised_and_no_more_is_begun(
     ended: list[str] = []
     drawn: list[int] = []
 
-    def watched(path: str) -> Flow[Any]:
+    def cancellable(path: str) -> Flow[Any]:
         try:
             return (yield from get(path))
         finally:
@@ -169,11 +170,11 @@ def test_the_first_failure_is_raised_and_no_more_is_begun(
     def draw() -> Iterator[Flow[Any]]:
         for n in [404, *range(100)]:
             drawn.append(n)
-            yield watched(f"/{n}")
+            yield cancellable(f"/{n}")
 
     def flow() -> Flow[Any]:
         try:
-            return (yield Together(draw(), 4))
+            return (yield Gather(draw(), 4))
         except NotFoundError as error:
             return error
 
@@ -206,7 +207,7 @@ def test_a_failure_ends_what_the_others_wait_for(
 
     def flow() -> Flow[Any]:
         flows = [get("/404"), waiting(get("/body")), waiting(get("/head")), waiting(nap())]
-        return (yield Together(flows, 4))
+        return (yield Gather(flows, 4))
 
     def nap() -> Flow[None]:
         yield Sleep(1000.0)
@@ -225,7 +226,7 @@ def test_a_failure_in_drawing_is_raised(harness: Any, driver: Any) -> None:
         raise LookupError("mine")
 
     def flow() -> Flow[Any]:
-        return (yield Together(draw(), 2))
+        return (yield Gather(draw(), 2))
 
     with pytest.raises(LookupError, match="mine"):
         harness.run(driver.run(flow()))
@@ -233,10 +234,10 @@ def test_a_failure_in_drawing_is_raised(harness: Any, driver: Any) -> None:
 
 def test_together_within_together(harness: Any, driver: Any) -> None:
     def inner(n: int) -> Flow[Any]:
-        return (yield Together([get(f"/{n}"), get(f"/{n + 1}")], 2))
+        return (yield Gather([get(f"/{n}"), get(f"/{n + 1}")], 2))
 
     def flow() -> Flow[Any]:
-        return (yield Together([inner(1), inner(3), inner(5)], 2))
+        return (yield Gather([inner(1), inner(3), inner(5)], 2))
 
     assert harness.run(driver.run(flow())) == [[1, 2], [3, 4], [5, 6]]
 
@@ -252,7 +253,7 @@ def test_giving_up_a_task_gives_up_its_flows(server: Wire) -> None:
 
     def flow() -> Flow[Any]:
         try:
-            return (yield Together([waiting("a"), waiting("b")], 2))
+            return (yield Gather([waiting("a"), waiting("b")], 2))
         finally:
             ended.append("all")
 

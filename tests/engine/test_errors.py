@@ -23,8 +23,7 @@ from grad300_sdk.engine.errors import (
     ValidationError,
     excerpt,
 )
-
-from .wire import answer
+from tests.support.wire import answer
 
 
 def test_the_tree_of_errors() -> None:

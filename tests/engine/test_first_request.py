@@ -11,12 +11,12 @@ import pytest
 from grad300_sdk.engine import (
     Exclusive,
     Flow,
+    Gather,
     Items,
     ItemsFlow,
     M,
     Node,
     Sender,
-    Together,
     endpoint,
     iterator,
 )
@@ -29,15 +29,15 @@ class Odd(Node[M], template="{+parent}/odd"):
     @endpoint("GET")
     def together(self, send: Sender, names: list[str]) -> Flow[list[Any]]:
         """Get several at once."""
-        yield Together([], 1)
+        yield Gather([], 1)
         flows = [send.json(object, params={"name": name}) for name in names]
-        answers: list[Any] = yield Together(flows, 2)
+        answers: list[Any] = yield Gather(flows, 2)
         return answers
 
     @endpoint("GET")
     def in_the_end(self, send: Sender) -> Flow[Any]:
         """Ask for one thing after nothing."""
-        yield Together([], 1)
+        yield Gather([], 1)
         return (yield from send.json(object, params={"last": True}))
 
     @endpoint("GET")
@@ -63,7 +63,7 @@ class Odd(Node[M], template="{+parent}/odd"):
     @endpoint("GET")
     def forgiving_together(self, send: Sender, path: str) -> Flow[Any]:
         """Take no harm, several at once."""
-        return (yield Together([self.forgiving.flow(path)], 1))
+        return (yield Gather([self.forgiving.flow(path)], 1))
 
 
 @pytest.fixture

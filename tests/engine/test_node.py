@@ -12,10 +12,9 @@ import pytest
 
 from grad300_sdk.engine import Flow, M, Node, Sender, endpoint, iterator
 from grad300_sdk.engine.credentials import Token
-from grad300_sdk.engine.endpoints import Endpoint
+from grad300_sdk.engine.declaring.endpoints import Endpoint
 from grad300_sdk.engine.flow import Chunks, ItemsFlow
-
-from .library import BlockingLibrary, Book, Books, Library, Text
+from tests.support.library import BlockingLibrary, Book, Books, Library, Text
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import pytest
 
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import NotFoundError
-
-from .library import BlockingLibrary
-from .wire import answer
+from tests.support.library import BlockingLibrary
+from tests.support.wire import answer
 
 
 def test_its_path_and_its_template(library: Any) -> None:

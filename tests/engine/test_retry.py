@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from grad300_sdk.engine.retry import Attempt, backoff, decide
+from grad300_sdk.engine.sending.retry import Attempt, backoff, decide
 
 NOW = datetime(2025, 2, 4, 9, 35, 21, tzinfo=UTC)
 REFUSED = {"is_transient": True, "is_unsent": True}
@@ -52,10 +52,10 @@ TABLE: list[tuple[dict[str, Any], float | None, str]] = [
     ({"status": 503, "method": "DELETE"}, None, "a DELETE may have changed something"),
     ({**REFUSED, "method": "PATCH"}, None, "a PATCH may have changed something"),
     # Logging in
-    ({**REFUSED, "method": "POST", "is_log_in": True}, 0.25, "the network failed"),
-    ({**CUT, "method": "POST", "is_log_in": True}, None, "a POST may have changed something"),
+    ({**REFUSED, "method": "POST", "is_login": True}, 0.25, "the network failed"),
+    ({**CUT, "method": "POST", "is_login": True}, None, "a POST may have changed something"),
     (
-        {"status": 503, "method": "POST", "is_log_in": True},
+        {"status": 503, "method": "POST", "is_login": True},
         None,
         "a POST may have changed something",
     ),

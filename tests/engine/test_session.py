@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from grad300_sdk.engine import Flow, Send, Together, drivers
+from grad300_sdk.engine import Flow, Gather, Send, drivers
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import (
     APIError,
@@ -22,9 +22,8 @@ from grad300_sdk.engine.errors import (
     ServerError,
     TransportError,
 )
-
-from .library import account
-from .wire import RESET, Received, answer
+from tests.support.library import account
+from tests.support.wire import RESET, Received, answer
 
 OK = answer(b"{}")
 
@@ -144,7 +143,7 @@ def test_the_wait_that_a_server_asks_for(
 def test_each_wait_is_longer_and_has_its_bound(
     harness: Any, library: Any, wire: Any, sleeps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grad300_sdk.engine.session._jitter", lambda: 1.0)
+    monkeypatch.setattr("grad300_sdk.engine.sending.session._jitter", lambda: 1.0)
     server = wire(answerer=lambda request: answer(b"", "503 Busy"))
     with pytest.raises(ServerError):
         harness.call(library(server.url, retries=9).books["1"].get)
@@ -154,7 +153,7 @@ def test_each_wait_is_longer_and_has_its_bound(
 def test_a_connection_that_is_refused_is_tried_again(
     harness: Any, library: Any, sleeps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grad300_sdk.engine.session._jitter", lambda: 1.0)
+    monkeypatch.setattr("grad300_sdk.engine.sending.session._jitter", lambda: 1.0)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(TransportError):
@@ -165,7 +164,7 @@ def test_a_connection_that_is_refused_is_tried_again(
 def test_eight_at_once_back_off_each_for_itself_and_none_is_lost(
     harness: Any, library: Any, wire: Any, sleeps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grad300_sdk.engine.session._jitter", lambda: 1.0)
+    monkeypatch.setattr("grad300_sdk.engine.sending.session._jitter", lambda: 1.0)
     asked: Counter[str] = Counter()
 
     def answerer(request: Received) -> Any:
@@ -178,7 +177,7 @@ def test_eight_at_once_back_off_each_for_itself_and_none_is_lost(
         return int(response.content)
 
     def burst() -> Flow[list[int]]:
-        return (yield Together(map(get, range(40)), 8))
+        return (yield Gather(map(get, range(40)), 8))
 
     server = wire(answerer=answerer)
     client = library(server.url, retries=2, max_connections=8)
@@ -603,7 +602,7 @@ def test_a_token_that_is_refused_is_renewed_once(harness: Any, library: Any, wir
 
     def many() -> Any:
         flows = [client.books[str(n)].get.flow() for n in range(40)]
-        return (yield Together(flows, 8))
+        return (yield Gather(flows, 8))
 
     doorman.change()
     assert harness.run(client.driver.run(many())) == [{}] * 40

@@ -13,9 +13,9 @@ import pytest
 
 from grad300_sdk.engine import streams, translation
 from grad300_sdk.engine.errors import RequestTimeoutError
+from tests.support.wire import Step, answer, chunked
 
 from .test_tls import SecureWire, certificate, context
-from .wire import Step, answer, chunked
 
 __all__ = ["certificate", "context"]  # fixtures
 
@@ -116,7 +116,7 @@ def test_a_proxy_drips_too(harness: Any, library: Any, wire: Any, scheme: str) -
 def test_a_body_of_a_given_transport_drips_too(
     harness: Any, library: Any, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    class BodyDecoder(httpx.SyncByteStream, httpx.AsyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
             yield from [b" "] * 1000
 
@@ -125,7 +125,7 @@ def test_a_body_of_a_given_transport_drips_too(
                 yield piece
 
     monkeypatch.setattr(translation, "time", Clock())
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=Body()))
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=BodyDecoder()))
     book = library(transport=transport, timeout=10.0).books["1"]
     with pytest.raises(RequestTimeoutError, match="only dripped: 101 bytes in 101 s"):
         harness.call(book.get if call == "get" else book.text.get)

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from grad300_sdk.engine import Exclusive, Flow, Send, Together
+from grad300_sdk.engine import Exclusive, Flow, Gather, Send
 from grad300_sdk.engine.errors import RequestTimeoutError
 from grad300_sdk.engine.flow import Sleep
+from tests.support.library import BlockingLibrary
+from tests.support.wire import STALL, Received, Step, Wire, answer
 
-from .library import BlockingLibrary
 from .test_tls import SecureWire, certificate, context
-from .wire import STALL, Received, Step, Wire, answer
 
 __all__ = ["certificate", "context"]  # fixtures
 
@@ -52,7 +52,7 @@ def full() -> Iterator[str]:
 
 @pytest.fixture
 def server(wire: Callable[..., Wire]) -> Wire:
-    """Stop in the midst of a body, and of nothing else."""
+    """CancelToken in the midst of a body, and of nothing else."""
 
     def answerer(request: Received) -> Step:
         return [*answer(b"{", length=2), STALL] if request.target == "/stall" else answer(b"{}")
@@ -111,7 +111,7 @@ def alone(flow: Flow[Any]) -> Flow[Any]:
 
 def others(*flows: Flow[Any]) -> Flow[Any]:
     """Run flows together."""
-    return (yield Together(flows, len(flows)))
+    return (yield Gather(flows, len(flows)))
 
 
 class Crew:
@@ -125,7 +125,7 @@ class Crew:
 
     def flow(self) -> Flow[Any]:
         """Run all four."""
-        return (yield Together([*(self._waiting() for _ in range(3)), self._acting()], 4))
+        return (yield Gather([*(self._waiting() for _ in range(3)), self._acting()], 4))
 
     def _waiting(self) -> Flow[Any]:
         try:
@@ -243,7 +243,7 @@ def test_an_interrupt_while_the_others_are_waited_for(server: Wire) -> None:
 
 def others_of(flows: Iterator[Flow[Any]], limit: int) -> Flow[Any]:
     """Run flows together that are drawn one by one."""
-    return (yield Together(flows, limit))
+    return (yield Gather(flows, limit))
 
 
 def test_a_look_up_that_does_not_end_is_left_to_itself(
@@ -323,4 +323,4 @@ def test_a_thread_that_can_not_be_started(server: Wire, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("limit", [0, -1])
 def test_no_flows_at_once_are_refused(limit: int) -> None:
     with pytest.raises(ValueError, match=f"limit is {limit}, but must be at least 1"):
-        Together([], limit)
+        Gather([], limit)

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from grad300_sdk.engine.errors import TransportError
+from tests.support.library import BlockingLibrary
+from tests.support.wire import Answerer, Wire
 
-from .library import BlockingLibrary
 from .test_connections import answers_in_a_child, echo, is_right, needs_fork
-from .wire import Answerer, Wire
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,8 @@ from grad300_sdk.engine.errors import (
     RequestTimeoutError,
     TransportError,
 )
-
-from .library import account
-from .wire import CLOSE, RESET, STALL, Wire, answer
+from tests.support.library import account
+from tests.support.wire import CLOSE, RESET, STALL, Wire, answer
 
 SECRET = "s3cret-token"
 EXCEPTIONS = [

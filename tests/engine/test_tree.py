@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from grad300_sdk.engine import Flow, M, Node, Sender, child, endpoint
-from grad300_sdk.engine.branches import branch
-from grad300_sdk.engine.tree import Tree
-
-from .library import BlockingLibrary, Book, Text
+from grad300_sdk.engine.declaring.nodes import branch
+from grad300_sdk.engine.exploring.tree import Tree
+from tests.support.library import BlockingLibrary, Book, Text
 
 LIBRARY = """\
 client.log_in(user, password)            POST  /login                 Log in, and use the token \

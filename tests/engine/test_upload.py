@@ -20,10 +20,9 @@ import pytest
 
 from grad300_sdk.engine.credentials import TokenFile
 from grad300_sdk.engine.errors import APIError, TransportError
-from grad300_sdk.engine.upload import prepared
-
-from .library import BlockingLibrary
-from .wire import RESET, Received, Wire, answer
+from grad300_sdk.engine.sending.upload import prepared
+from tests.support.library import BlockingLibrary
+from tests.support.wire import RESET, Received, Wire, answer
 
 LARGE = os.urandom(300_000)
 

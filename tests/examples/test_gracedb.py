@@ -582,10 +582,7 @@ def test_errors(harness: Any, gracedb: Make) -> None:
             harness.run(event.labels.get())
 
 
-def test_only_what_changes_nothing_is_tried_again(
-    harness: Any, gracedb: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("grad300_sdk.engine.session._jitter", lambda: 0.0)
+def test_only_what_changes_nothing_is_tried_again(harness: Any, gracedb: Make) -> None:
     server = Server(httpx.Response(503), NEW)
     assert harness.run(gracedb(server, retries=2).events["G1"].get()) == NEW
     server = Server(httpx.Response(503), NEW)

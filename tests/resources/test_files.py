@@ -15,7 +15,7 @@ from grad300_sdk import DecodeError, DownloadError, NotFoundError, ServerError, 
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
 from tests.engine.test_translation import assert_harmless
-from tests.engine.wire import CLOSE, Wire
+from tests.support.wire import CLOSE, Wire
 
 FITS = b"SIMPLE  =                    T".ljust(2880) * 3
 HTML = b"<html><head><title>Bad gateway</title></head></html>"

@@ -197,10 +197,10 @@ def test_max_results_counts_over_all_types(
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"page_size": 0}, ValueError, "page_size is 0"),
-        ({"page_size": "7"}, TypeError, "page_size must be a whole number, not '7'"),
-        ({"max_results": -1}, ValueError, "max_results is -1"),
-        ({"max_results": True}, TypeError, "max_results must be a whole number"),
+        ({"page_size": 0}, ValueError, "page_size must be at least [01], not 0"),
+        ({"page_size": "7"}, TypeError, "page_size must be an integer, not '7'"),
+        ({"max_results": -1}, ValueError, "max_results must be at least [01], not -1"),
+        ({"max_results": True}, TypeError, "max_results must be an integer"),
         ({"source": 3}, TypeError, "source must be a str, not 3"),
         ({"scan_name": b"x"}, TypeError, "scan_name must be a str"),
         ({"date_from": "0001-01-01T00:00:00+05:00"}, ValueError, "date_from is .* out of range"),

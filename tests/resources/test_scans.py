@@ -115,11 +115,11 @@ def test_wrong_scan_ids(offline: Any, given: Any, error: type[Exception]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"offset": -1}, ValueError, "offset is -1"),
-        ({"offset": 1.0}, TypeError, "offset must be a whole number, not 1.0"),
-        ({"limit": 0}, ValueError, "limit is 0"),
-        ({"limit": -3}, ValueError, "limit is -3"),
-        ({"limit": True}, TypeError, "limit must be a whole number, not True"),
+        ({"offset": -1}, ValueError, "offset must be at least [01], not -1"),
+        ({"offset": 1.0}, TypeError, "offset must be an integer, not 1.0"),
+        ({"limit": 0}, ValueError, "limit must be at least [01], not 0"),
+        ({"limit": -3}, ValueError, "limit must be at least [01], not -3"),
+        ({"limit": True}, TypeError, "limit must be an integer, not True"),
         ({"limt": 3}, TypeError, "limt"),
     ],
 )

@@ -9,9 +9,9 @@ from typing import Any, assert_type
 import httpx
 
 from grad300_sdk import AsyncClient, Client, Grad300Client, ScanRecord, ScanType
-from grad300_sdk.engine import Awaiting, Blocking, Resource
-from grad300_sdk.engine.comparison import Comparison
-from grad300_sdk.engine.tree import Tree
+from grad300_sdk.engine import Async, Resource, Sync
+from grad300_sdk.engine.exploring.openapi import Comparison
+from grad300_sdk.engine.exploring.tree import Tree
 from grad300_sdk.resources.files import ScanFile
 from grad300_sdk.resources.scans import Scan, ScanCollection
 
@@ -28,14 +28,14 @@ def blocking(client: Client) -> None:
     assert_type(client.login.curl("me@example.org", "password"), str)
     assert_type(client.login.access_token("me@example.org", "password"), dict[str, Any])
     assert_type(client.login.test_token(), dict[str, Any])
-    assert_type(client.scans["TPI"], ScanCollection[Blocking])
-    assert_type(client.scans[ScanType("image")], ScanCollection[Blocking])
+    assert_type(client.scans["TPI"], ScanCollection[Sync])
+    assert_type(client.scans[ScanType("image")], ScanCollection[Sync])
     assert_type(client.scans["TPI"].get(limit=3, source="sun"), list[Row])
     assert_type(client.scans["TPI"].search(max_results=3), Iterator[Row])
     assert_type(client.scans.search(date_from="2025-02-04"), Iterator[Row])
-    assert_type(client.scans["OnOff"][42], Scan[Blocking])
+    assert_type(client.scans["OnOff"][42], Scan[Sync])
     assert_type(client.scans["OnOff"][42].get(), Row)
-    assert_type(client.scans["OnOff"][42].file, ScanFile[Blocking])
+    assert_type(client.scans["OnOff"][42].file, ScanFile[Sync])
     assert_type(client.scans["OnOff"][42].file.get(), bytes)
     assert_type(client.scans["OnOff"][42].file.stream(), Iterator[bytes])
     assert_type(client.scans["OnOff"][42].file.save("folder"), Path)
@@ -46,7 +46,7 @@ def blocking(client: Client) -> None:
     assert_type(client.openapi.compare(), Comparison)
     assert_type(client.tree(), Tree)
     assert_type(client.scans["TPI"][42].tree(), Tree)
-    assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Blocking])
+    assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Sync])
     assert_type(client.scans["TPI"].get.method, str)
     assert_type(client.scans["TPI"].get.path, str)
     assert_type(client.scans["TPI"].get.request(limit=3), httpx.Request)
@@ -68,11 +68,11 @@ async def awaiting(client: AsyncClient) -> None:
     assert_type(client.login.curl("me@example.org", "password"), str)
     assert_type(await client.login.access_token("me@example.org", "password"), dict[str, Any])
     assert_type(await client.login.test_token(), dict[str, Any])
-    assert_type(client.scans["TPI"], ScanCollection[Awaiting])
+    assert_type(client.scans["TPI"], ScanCollection[Async])
     assert_type(await client.scans["TPI"].get(limit=3, source="sun"), list[Row])
     assert_type(client.scans["TPI"].search(max_results=3), AsyncIterator[Row])
     assert_type(client.scans.search(date_from="2025-02-04"), AsyncIterator[Row])
-    assert_type(client.scans["OnOff"][42], Scan[Awaiting])
+    assert_type(client.scans["OnOff"][42], Scan[Async])
     assert_type(await client.scans["OnOff"][42].get(), Row)
     assert_type(await client.scans["OnOff"][42].file.get(), bytes)
     assert_type(client.scans["OnOff"][42].file.stream(), AsyncIterator[bytes])
@@ -82,7 +82,7 @@ async def awaiting(client: AsyncClient) -> None:
     assert_type(await client.scans.records(max_results=3), list[ScanRecord])
     assert_type(await client.openapi.get(), dict[str, Any])
     assert_type(await client.openapi.compare(), Comparison)
-    assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Awaiting])
+    assert_type(client.resource("/users/{user_id}", user_id="me"), Resource[Async])
     assert_type(client.scans["TPI"].get.request(limit=3), httpx.Request)
     assert_type(await client.scans["TPI"].get.response(limit=3), httpx.Response)
     assert_type(client.scans["TPI"].get.curl(limit=3), str)

@@ -9,7 +9,7 @@ from typing import Any, assert_type
 import httpx
 from gracedb import AsyncGraceDB, Event, EventLabels, Files, GraceDB, Superevent
 
-from grad300_sdk.engine import Awaiting, Blocking
+from grad300_sdk.engine import Async, Sync
 
 JSON = dict[str, Any]
 
@@ -19,13 +19,13 @@ def blocking(client: GraceDB) -> None:
     assert_type(client.events.search(query="far < 1"), Iterator[JSON])
     assert_type(client.events.create(group="Test", pipeline="gstlal", labels="A"), JSON)
     assert_type(client.events.update("G1", filecontents=b"x"), None)
-    assert_type(client.events["G1"], Event[Blocking])
-    assert_type(client.events["G1"].files, Files[Blocking])
+    assert_type(client.events["G1"], Event[Sync])
+    assert_type(client.events["G1"].files, Files[Sync])
     assert_type(client.events["G1"].files["a"].get(), bytes)
-    assert_type(client.events["G1"].labels, EventLabels[Blocking])
+    assert_type(client.events["G1"].labels, EventLabels[Sync])
     assert_type(client.events["G1"].labels.get(), list[Any])
     assert_type(client.events["G1"].labels.create("A"), None)
-    assert_type(client.superevents["S1"], Superevent[Blocking])
+    assert_type(client.superevents["S1"], Superevent[Sync])
     assert_type(client.superevents["S1"].labels.create("A"), JSON)
     assert_type(client.superevents["S1"].is_exposed(), bool)
     assert_type(client.superevents["S1"].pipeline_preferred_events.get(), list[str])
@@ -42,7 +42,7 @@ def blocking(client: GraceDB) -> None:
 async def awaiting(client: AsyncGraceDB) -> None:
     assert_type(await client.user_info(), JSON)
     assert_type(client.events.search(query="far < 1"), AsyncIterator[JSON])
-    assert_type(client.events["G1"].files, Files[Awaiting])
+    assert_type(client.events["G1"].files, Files[Async])
     assert_type(await client.events["G1"].files["a"].get(), bytes)
     assert_type(await client.events["G1"].labels.create("A"), None)
     assert_type(await client.superevents["S1"].labels.create("A"), JSON)

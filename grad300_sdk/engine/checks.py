@@ -1,0 +1,176 @@
+"""Checks of arguments: each returns the value as the engine uses it, or says what is wrong.
+
+No message shows a password or a header's value.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from typing import SupportsIndex, TypeAlias, cast
+
+import httpx
+
+__all__ = [
+    "Timeouts",
+    "check_base_url",
+    "check_headers",
+    "check_integer",
+    "check_method",
+    "check_positive",
+    "check_proxy",
+    "check_timeout",
+    "check_verify",
+    "has_address",
+]
+
+# The seconds of each wait on the network, None for no limit, by httpx's names.
+Timeouts: TypeAlias = dict[str, float | None]
+
+# Seconds: a socket waits no longer than 24 days.
+_LONGEST_TIMEOUT = 2_000_000.0
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+# RFC 9110, section 5: what a header's name and its value may be.
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(rb"(?:[^\x00-\x20\x7f]+(?:[ \t]+[^\x00-\x20\x7f]+)*)?")
+
+
+def check_base_url(base_url: object) -> str:
+    """Return a base URL without the slash at its end."""
+    if not isinstance(base_url, str | httpx.URL):
+        raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
+    text = str(base_url).strip()
+    # What may hold a password or a token is not shown.
+    given = "what you passed" if re.search("[@?#]", text) else repr(text)
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        raise ValueError(f"base_url is not a URL: {given}") from None
+    if url.userinfo:
+        raise ValueError("base_url holds a user name or password; pass user= and password=")
+    if url.scheme not in ("http", "https") or not has_address(url):
+        raise ValueError(
+            f"base_url must be an http or https URL such as 'https://archive.example.org', "
+            f"not {given}"
+        )
+    if url.query or url.fragment or text.endswith(("?", "#")):
+        raise ValueError("base_url must not have a query or a fragment")
+    return str(url).rstrip("/")
+
+
+def has_address(url: httpx.URL) -> bool:
+    """Return whether a URL can be a server's; for others, sockets raise errors of their own."""
+    labels = url.raw_host.removesuffix(b".").split(b".")
+    return all(0 < len(label) < 64 for label in labels) and (url.port or 0) < 65536
+
+
+def check_verify(verify: object) -> ssl.SSLContext | bool | str:
+    """Return how certificates are verified: a path is that of trusted ones."""
+    if isinstance(verify, ssl.SSLContext | bool):
+        return verify
+    if not isinstance(verify, str | os.PathLike):
+        raise TypeError(
+            "verify must be a bool, the path of a CA file or folder, or an ssl.SSLContext, "
+            f"not {verify!r}"
+        )
+    path = os.path.expanduser(os.fspath(verify))
+    if not isinstance(path, str) or not os.path.exists(path):
+        raise ValueError(f"verify is {path!r}, but there is no such CA file or folder")
+    return path
+
+
+def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
+    """Return a proxy; `source` is the argument or the variable that names it."""
+    if proxy is None or isinstance(proxy, httpx.Proxy):
+        return proxy
+    if not isinstance(proxy, str | httpx.URL):
+        raise TypeError(f"{source} must be a str or an httpx.Proxy, not {type(proxy).__name__}")
+    try:
+        url = httpx.URL(proxy)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in _PROXY_SCHEMES or not url.host:
+        schemes = ", ".join(_PROXY_SCHEMES)
+        raise ValueError(f"{source} must be a URL such as 'http://host:3128' (one of {schemes})")
+    if "@" in url.path or "@" in url.fragment or b"@" in url.query:
+        raise ValueError(
+            f"{source} has a '/', '?' or '#' in its user or password; write %2F, %3F or %23"
+        )
+    return httpx.Proxy(url)
+
+
+def check_timeout(timeout: object) -> Timeouts:
+    """Return the seconds of each wait on the network: to connect, read, write and for a pool."""
+    if isinstance(timeout, httpx.Timeout):
+        return {
+            name: None if wait is None else _seconds(wait)
+            for name, wait in timeout.as_dict().items()
+        }
+    return dict.fromkeys(("connect", "read", "write", "pool"), _seconds(timeout))
+
+
+def _seconds(timeout: object) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(
+            f"timeout must be a number of seconds or an httpx.Timeout, not {timeout!r}"
+        )
+    if not 0 < timeout < math.inf:
+        raise ValueError(f"timeout must be a finite number of seconds above 0, not {timeout!r}")
+    return float(min(timeout, _LONGEST_TIMEOUT))
+
+
+def check_positive(name: str, value: object) -> float | None:
+    """Return a finite number above 0, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
+    return float(value)
+
+
+def check_integer(name: str, value: object, minimum: int) -> int:
+    """Return an integer that has a minimum; numpy's integers serve too."""
+    wrong = TypeError(f"{name} must be an integer, not {value!r}")
+    if isinstance(value, bool) or getattr(value, "dtype", "") == "bool":  # numpy's
+        raise wrong
+    try:
+        number = operator.index(cast("SupportsIndex", value))
+    except TypeError:
+        raise wrong from None
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, not {number}")
+    return number
+
+
+def check_method(method: object) -> str:
+    """Return an HTTP method in capitals."""
+    if not isinstance(method, str):
+        raise TypeError(f"method must be a str, not {method!r}")
+    if not (method.isascii() and method.isalpha()):
+        raise ValueError(f"method must be an HTTP method such as 'GET', not {method!r}")
+    return method.upper()
+
+
+def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return headers, their names in lower case."""
+    if not headers:
+        return {}
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"headers must be a mapping, not {type(headers).__name__}")
+    checked: dict[str, str] = {}
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"headers: a name and its value must be str, not those of {name!r}")
+        if not (name + value).isascii():
+            raise ValueError("headers: only ASCII characters can be sent")
+        is_sent = _HEADER_NAME.fullmatch(name.encode()) and _HEADER_VALUE.fullmatch(value.encode())
+        if not is_sent:
+            raise ValueError(f"headers: {name!r} is not a valid name, or its value can't be sent")
+        checked[name.lower()] = value
+    return checked

@@ -1,0 +1,26 @@
+"""What identifies a user to a server, and where that is found."""
+
+from .chain import CredentialChain, is_loopback
+from .kinds import (
+    Anonymous,
+    Basic,
+    Credentials,
+    CredentialStore,
+    Elsewhere,
+    Login,
+    Token,
+    TokenFile,
+)
+
+__all__ = [
+    "Anonymous",
+    "Basic",
+    "CredentialChain",
+    "CredentialStore",
+    "Credentials",
+    "Elsewhere",
+    "Login",
+    "Token",
+    "TokenFile",
+    "is_loopback",
+]

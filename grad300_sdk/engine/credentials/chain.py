@@ -1,0 +1,192 @@
+"""Where a client finds its credentials."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from ..errors import EngineWarning
+from ..flow import Flow
+from .kinds import Anonymous, Basic, Credentials, Login, Token, TokenFile, read_claims
+from .netrc import netrc_account
+
+__all__ = ["CredentialChain", "is_loopback"]
+
+
+class CredentialChain(Struct, frozen=True, kw_only=True):
+    """The credentials that were passed to a client, and the places where others may be found.
+
+    Attributes
+    ----------
+    base_url : str
+        The server's URL; a client fills it in.
+    token, token_file, user, password : str or None
+        Credentials that the user passed.
+    force_noauth : bool
+        Whether no credentials are used, not even those that could be found.
+    fail_if_noauth : bool
+        Whether it is an error if there are no credentials.
+    log_in : callable or None
+        Returns the flow that logs in with a user and a password and returns a bearer token. If
+        it is None, both are sent with each request: HTTP basic authentication.
+    auth_reload : bool
+        Whether a token is renewed before it expires.
+    auth_reload_timeout : float
+        The number of seconds before it expires.
+    allow_http : bool
+        Whether credentials may go over plain http.
+    is_proxied : bool
+        Whether requests leave this machine through a proxy; a client fills it in.
+    accept_issued : bool
+        Whether a token that is found may name an issuer (``iss``).
+    """
+
+    base_url: str = ""
+    log_in: Callable[[str, str], Flow[str]] | None = None
+    token: str | None = None
+    token_file: str | os.PathLike[str] | None = None
+    user: str | None = None
+    password: str | None = None
+    force_noauth: bool = False
+    fail_if_noauth: bool = False
+    auth_reload: bool = False
+    auth_reload_timeout: float = 300
+    allow_http: bool = False
+    is_proxied: bool = False
+    accept_issued: bool = True
+
+    def __repr__(self) -> str:
+        return f"CredentialChain(base_url={self.base_url!r})"
+
+    def __post_init__(self) -> None:
+        if self.force_noauth and self.fail_if_noauth:
+            raise ValueError("'force_noauth' and 'fail_if_noauth' contradict each other")
+        wait = self.auth_reload_timeout
+        if isinstance(wait, bool) or not isinstance(wait, int | float):
+            raise TypeError(f"auth_reload_timeout must be a number of seconds, not {wait!r}")
+        if not 0 <= wait < math.inf:
+            raise ValueError(f"auth_reload_timeout must be 0 or more, not {wait}")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("Both 'user' and 'password' must be provided together.")
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("Use either 'token' or 'token_file', not both.")
+        if self.token is not None and self.user is not None:
+            raise ValueError("Use either 'token' or both 'user' and 'password', not both.")
+
+    def resolve(self) -> Credentials:
+        """Return the first credentials that exist; nothing is sent."""
+        if self.force_noauth:
+            return Anonymous()
+        for passed in (self._token, self._token_file, self._user):
+            if (credentials := passed()) is not None:
+                self.warn_if_plain()
+                return credentials
+        if not self.is_plain:
+            for found in (self._named_file, self._runtime_file, self._netrc):
+                if (credentials := found()) is not None:
+                    return credentials
+        if self.fail_if_noauth:
+            hint = "; those on this machine are not sent over plain http" if self.is_plain else ""
+            raise ValueError(f"no credentials were passed, and none were found{hint}")
+        return Anonymous()
+
+    @property
+    def host(self) -> str:
+        """The server's host."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether credentials would cross a network unencrypted, without the user's consent."""
+        is_http = urlsplit(self.base_url).scheme == "http"
+        leaves = self.is_proxied or not is_loopback(self.host)
+        return is_http and leaves and not self.allow_http
+
+    def warn_if_plain(self) -> None:
+        """Warn that credentials cross a network unencrypted."""
+        if self.is_plain:
+            warnings.warn(
+                f"credentials go to {self.host} over plain http, where others can read them; "
+                "use https, or pass allow_http=True if that is intended",
+                EngineWarning,
+                stacklevel=2,
+            )
+
+    def is_found(self, credentials: Credentials) -> bool:
+        """Return whether credentials were found, not passed: those stay on this machine."""
+        return credentials.source in (_NAMED_FILE, _RUNTIME_FILE, _NETRC)
+
+    def _token(self) -> Credentials | None:
+        return None if self.token is None else Token(self.token)
+
+    def _token_file(self) -> Credentials | None:
+        if self.token_file is None:
+            return None
+        return self._from_file(Path(self.token_file).expanduser(), "token file")
+
+    def _user(self) -> Credentials | None:
+        if self.user is None or self.password is None:
+            return None
+        return self._from_account(self.user, self.password, "user and password")
+
+    def _named_file(self) -> Credentials | None:
+        path = os.environ.get("BEARER_TOKEN_FILE")
+        return self._from_other(Path(path), _NAMED_FILE) if path else None
+
+    def _runtime_file(self) -> Credentials | None:
+        directory = os.environ.get("XDG_RUNTIME_DIR")
+        if not directory or not hasattr(os, "getuid"):
+            return None
+        path = Path(directory, f"bt_u{os.getuid()}")
+        is_there = path.is_file() and os.access(path, os.R_OK)
+        return self._from_other(path, _RUNTIME_FILE) if is_there else None
+
+    def _netrc(self) -> Credentials | None:
+        path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
+        account = netrc_account(path, self.host)
+        return None if account is None else self._from_account(*account, _NETRC)
+
+    def _from_account(self, user: str, password: str, source: str) -> Credentials:
+        if self.log_in is None:
+            return Basic(user=user, password=password, source=source)
+        return Login(
+            user=user,
+            password=password,
+            log_in=self.log_in,
+            source=source,
+            reload_before=self._reload_before,
+        )
+
+    def _from_file(self, path: Path, source: str) -> TokenFile:
+        return TokenFile(path=path, source=source, reload_before=self._reload_before)
+
+    def _from_other(self, path: Path, source: str) -> Credentials | None:
+        """Return the token of a file that any service may write, if it is meant for this one."""
+        found = self._from_file(path, source)
+        is_issued = "iss" in read_claims(found.token)
+        return None if is_issued and not self.accept_issued else found
+
+    @property
+    def _reload_before(self) -> float | None:
+        return float(self.auth_reload_timeout) if self.auth_reload else None
+
+
+_NAMED_FILE = "BEARER_TOKEN_FILE"
+_RUNTIME_FILE = "XDG_RUNTIME_DIR"
+_NETRC = "netrc"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine itself."""
+    name = host.strip("[]").removesuffix(".").lower()
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")

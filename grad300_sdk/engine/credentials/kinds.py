@@ -1,0 +1,375 @@
+"""The kinds of credentials: how each authorizes requests, and how it is renewed."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from abc import ABC, abstractmethod
+from base64 import b64encode
+from collections.abc import Callable
+from copy import copy
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ..errors import AuthenticationError, DecodeError, Error
+from ..flow import Exclusive, Flow
+
+__all__ = [
+    "Anonymous",
+    "Basic",
+    "CredentialStore",
+    "Credentials",
+    "Elsewhere",
+    "Login",
+    "Token",
+    "TokenFile",
+    "check_token",
+    "read_claims",
+    "read_token",
+]
+
+_ACCOUNT = "user and password"
+# Seconds since 1970: an expiry after this is not one.
+_LATEST = 1e12
+# Control characters, and surrogates, which can't be encoded.
+_UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+class Credentials(ABC):
+    """What authorizes requests.
+
+    Attributes
+    ----------
+    source : str
+        Where they come from, in a word or two.
+    curl_option : str
+        The option with which curl sends them, with shell variables in place of secrets.
+    """
+
+    source: str
+    curl_option: ClassVar[str] = '--header "Authorization: Bearer $TOKEN"'
+
+    def __repr__(self) -> str:  # without any secret
+        return f"{type(self).__name__}(source={self.source!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    __hash__ = object.__hash__
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must not be shown, even where a server repeats them."""
+        return ()
+
+    @abstractmethod
+    def authorize(self) -> Flow[str | None]:
+        """Return the ``Authorization`` header of the next request; the flow may log in."""
+
+    def renew(self, refused: str) -> Flow[bool]:
+        """Replace a header that the server refused; return whether there is another one now."""
+        yield from ()
+        return False
+
+
+class CredentialStore:
+    """The credentials that a client and its copies use now."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+
+
+class Anonymous(Credentials):
+    """No credentials."""
+
+    source = "none"
+    curl_option: ClassVar[str] = ""
+
+    def authorize(self) -> Flow[str | None]:
+        """Return None."""
+        yield from ()
+        return None
+
+
+class Elsewhere(Anonymous):
+    """Credentials that were found on a machine and stay there when the client is pickled."""
+
+
+class Token(Credentials):
+    """A bearer token (RFC 6750) that the user passed: it is never replaced.
+
+    Parameters
+    ----------
+    token : str
+        The token; white space around it is trimmed.
+    source : str
+        Where it comes from.
+    """
+
+    def __init__(self, token: str, source: str = "token") -> None:
+        self.token = check_token(token)
+        self.source = source
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The token."""
+        return (self.token,)
+
+    def authorize(self) -> Flow[str | None]:
+        """Return the header with the token."""
+        yield from ()
+        return _bearer(self.token)
+
+
+class Basic(Credentials):
+    """A user name and a password sent with each request: HTTP basic authentication (RFC 7617).
+
+    Parameters
+    ----------
+    user, password : str
+        The account.
+    source : str
+        Where it comes from.
+
+    Raises
+    ------
+    ValueError
+        If the user name is empty or has a colon in it, or one of them a control character.
+    """
+
+    curl_option: ClassVar[str] = '--user "$USERNAME:$PASSWORD"'
+
+    def __init__(self, *, user: str, password: str, source: str = _ACCOUNT) -> None:
+        _check_account(user, password)
+        self.user, self.password, self.source = user, password, source
+        if not user or ":" in user:
+            raise ValueError("the user name is empty, or has a colon in it")
+        if _UNSENDABLE.search(user + password):
+            raise ValueError("the user name or the password has a character that can't be sent")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The password, and both as they are sent."""
+        return self.password, self._encoded
+
+    def authorize(self) -> Flow[str | None]:
+        """Return the header with both."""
+        yield from ()
+        return f"Basic {self._encoded}"
+
+    @property
+    def _encoded(self) -> str:
+        return b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+class _Renewable(Credentials):
+    """A token that can be obtained again: from its file, or by logging in.
+
+    Parameters
+    ----------
+    source : str
+        Where it comes from.
+    reload_before : float or None
+        The number of seconds before its expiry at which the token is renewed; None to wait until
+        the server refuses it.
+
+    Attributes
+    ----------
+    token : str
+        The token; empty before there is one.
+    now : callable
+        Returns the time, in seconds since 1970.
+    """
+
+    def __init__(self, source: str, reload_before: float | None) -> None:
+        self.source = source
+        self.reload_before = reload_before
+        self.token = ""
+        self.now = time.time
+        self._renew_at = math.inf
+        self._renewals = 0
+        self._failure: Exception | None = None
+        self._lost: str | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The token."""
+        return (self.token,)
+
+    def authorize(self) -> Flow[str | None]:
+        """Return the header with the token, renewed first where that is due."""
+        if not self.token or self.now() >= self._renew_at:
+            yield Exclusive(self._renew(self._renewals, is_needed=not self.token))
+        return _bearer(self.token)
+
+    def renew(self, refused: str) -> Flow[bool]:
+        """Renew the token, once for all requests that were refused with it."""
+        if refused == _bearer(self.token) and self.token != self._lost:
+            yield Exclusive(self._renew(self._renewals, is_needed=True))
+        return refused != _bearer(self.token)
+
+    def _renew(self, renewals: int, *, is_needed: bool) -> Flow[None]:
+        """Renew the token, or share the outcome of the flow that did so in the meantime.
+
+        Where the old token may still do, a failure is not one.
+        """
+        if renewals != self._renewals:
+            if self._failure is not None:
+                raise copy(self._failure)
+            return
+        self._failure = None
+        try:
+            token = yield from self._obtain()
+        except (Error, ValueError) as error:
+            self._renewals += 1
+            self._renew_at = math.inf
+            if isinstance(error, AuthenticationError):
+                self._lost = self.token
+            if is_needed and (isinstance(error, Error) or not self.token):
+                self._failure = error
+                raise
+        else:
+            self._renewals += 1
+            self._store(token)
+
+    def _store(self, token: str) -> None:
+        self.token = token
+        self._renew_at = math.inf
+        if self.reload_before is not None:
+            self._renew_at = _expiry(token) - self.reload_before
+
+    @abstractmethod
+    def _obtain(self) -> Flow[str]:
+        """Return a new token."""
+
+
+class TokenFile(_Renewable):
+    """A file that holds a bearer token; it is read when this object is made.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    source : str
+        Where it comes from.
+    reload_before : float, optional
+        The number of seconds before its expiry at which the token is read again.
+    """
+
+    def __init__(
+        self, *, path: Path, source: str = "token file", reload_before: float | None = None
+    ) -> None:
+        super().__init__(source, reload_before)
+        self.path = path
+        self._store(read_token(path))
+
+    def _obtain(self) -> Flow[str]:
+        yield from ()
+        return read_token(self.path)
+
+
+class Login(_Renewable):
+    """A user name and a password, used to log in at the first request.
+
+    Parameters
+    ----------
+    user, password : str
+        The account.
+    log_in : callable
+        Returns the flow that logs in and returns a bearer token.
+    source : str
+        Where the account comes from.
+    reload_before : float, optional
+        The number of seconds before its expiry at which the token is replaced.
+
+    Raises
+    ------
+    ValueError
+        If one of them is empty, or can't be encoded.
+    """
+
+    def __init__(
+        self,
+        *,
+        user: str,
+        password: str,
+        log_in: Callable[[str, str], Flow[str]],
+        source: str = _ACCOUNT,
+        reload_before: float | None = None,
+    ) -> None:
+        super().__init__(source, reload_before)
+        _check_account(user, password)
+        self.user, self.password, self.log_in = user, password, log_in
+        for name, value in (("user", user), ("password", password)):
+            if not value:
+                raise ValueError(f"{name} is empty")
+
+    def _store(self, token: str) -> None:
+        super()._store(token)
+        if self._renew_at <= self.now():  # a new token that is due at once: the clock is wrong,
+            self._renew_at = math.inf  # and the server decides
+
+    def _obtain(self) -> Flow[str]:
+        token = yield from self.log_in(self.user, self.password)
+        try:
+            return check_token(token)
+        except (TypeError, ValueError) as error:
+            raise DecodeError(f"the log-in did not return a token: {error}") from None
+
+
+def _bearer(token: str) -> str:
+    return f"Bearer {token}"
+
+
+def _check_account(user: object, password: object) -> None:
+    for name, value in (("user", user), ("password", password)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+        if value.encode(errors="replace").decode() != value:
+            raise ValueError(f"{name} has a character that can't be encoded as UTF-8")
+
+
+def check_token(token: object) -> str:
+    """Return a token without white space around it; no message shows it."""
+    if not isinstance(token, str):
+        raise TypeError(f"a token must be a str, not {type(token).__name__}")
+    trimmed = token.strip()
+    if not trimmed:
+        raise ValueError("the token is empty")
+    if not (trimmed.isascii() and trimmed.isprintable()):
+        raise ValueError(
+            "the token has a line break or another character that no token has; "
+            "it may have been copied wrongly"
+        )
+    return trimmed
+
+
+def read_token(path: Path) -> str:
+    """Return the token in a file; an error's message names the file and shows no token."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"the token file {path} can't be read: {error.strerror}") from None
+    try:
+        return check_token(content.decode(errors="replace"))
+    except ValueError as error:
+        raise ValueError(f"the token file {path}: {error}") from None
+
+
+def read_claims(token: str) -> dict[str, Any]:
+    """Return what a JSON Web Token claims, unverified; nothing for a token of another kind."""
+    import jwt  # as slow to import as httpx, and only a hint when to renew
+
+    try:
+        claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return {}
+    return claims
+
+
+def _expiry(token: str) -> float:
+    expiry = read_claims(token).get("exp")
+    if isinstance(expiry, int | float) and abs(expiry) < _LATEST:
+        return float(expiry)
+    return math.inf

@@ -1,0 +1,399 @@
+"""Nodes: the pieces of the URL hierarchy that a tree is made of."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from enum import Enum
+from types import SimpleNamespace, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Never,
+    NoReturn,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
+
+from ..exploring.completion import Helpful
+from ..exploring.html import argument_names, node_html, node_text
+from ..exploring.tree import Member, Tree, summary
+from ..template import Template, compiled
+from ..text import nearest
+
+if TYPE_CHECKING:
+    from ..network.driver import AsyncDriver, SyncDriver
+    from ..sending.session import Session
+
+__all__ = [
+    "Async",
+    "Declaration",
+    "M",
+    "Mode",
+    "Node",
+    "RootNode",
+    "Sync",
+    "branch",
+    "child",
+    "mode_of",
+]
+
+
+class Mode:
+    """The way in which the calls of a tree are made."""
+
+
+class Sync(Mode):
+    """A call returns its result."""
+
+
+class Async(Mode):
+    """A call is awaited."""
+
+
+M = TypeVar("M", bound=Mode)
+N = TypeVar("N", bound="Node[Any]")
+T_co = TypeVar("T_co", covariant=True)
+
+# What the engine asks each node for.
+_TAKEN = {"client", "members", "parent", "path", "python_path", "template", "variables"}
+
+
+class Declaration:
+    """What a class of nodes declares by an attribute: a call, or a node below."""
+
+    def members(self, name: str) -> Iterator[Member]:
+        """Return the members that this attribute gives its class."""
+        return iter(())
+
+
+def _check_attributes(cls: type[Node[Any]]) -> None:
+    for name, value in vars(cls).items():
+        if name in _TAKEN and isinstance(value, Declaration):
+            raise TypeError(
+                f"{cls.__name__}: no call and no node below can be called {name!r}, "
+                "as nodes have something of that name"
+            )
+        origin = get_origin(value) or value
+        is_node_class = inspect.isclass(origin) and issubclass(origin, Node)
+        if is_node_class and value.__name__ != name:  # a class may be nested in another
+            raise TypeError(f"{cls.__name__}.{name}: write {name} = child({origin.__name__}[M])")
+
+
+def _checked_template(cls: type, text: str) -> Template:
+    prefix = "{+parent}"
+    if not text.startswith(prefix):
+        raise TypeError(f"{cls.__name__}: template {text!r} must begin with '{prefix}'")
+    try:
+        template = compiled(text.removeprefix(prefix))
+    except ValueError as error:
+        raise TypeError(f"{cls.__name__}: {error}") from None
+    declared = {name for base in cls.__mro__ for name in inspect.get_annotations(base)}
+    for name in template.names:
+        if hasattr(Node, name) or name == "parent":
+            raise TypeError(
+                f"{cls.__name__}: a variable can't be called {name!r}, as nodes have one"
+            )
+        if name not in declared:
+            raise TypeError(
+                f"{cls.__name__}: template {text!r} has the unknown variable {name!r}; "
+                f"annotate it in the class{nearest(name, declared)}"
+            )
+    return template
+
+
+class Node(Helpful, Generic[M]):
+    """One piece of the URL hierarchy.
+
+    A class of nodes has a `template`, which continues its parent's path, and annotates the
+    variables in it::
+
+        class Users(Node[M], template="{+parent}/users"): ...
+
+        class User(Node[M], template="{+parent}/{user_id}"):
+            user_id: str
+
+    Parameters
+    ----------
+    parent : Node or None
+        The node above; None for a root.
+    **variables
+        A value for each variable of the template.
+    """
+
+    # What a class without it declares mirrors a URL, and is drawn.
+    _mirrors_url: ClassVar[bool] = False
+    _template: ClassVar[Template] = compiled("")
+    _hidden_names = frozenset({"members", "python_path", "variables"})
+
+    def __init_subclass__(cls, *, template: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _check_attributes(cls)
+        if template is not None:
+            cls._template = _checked_template(cls, template)
+
+    def __init__(self, parent: Node[M] | None, /, **variables: object) -> None:
+        self.parent = parent
+        self.__dict__.update(variables)
+        self._segment = self._template.expand(variables)
+
+    @property
+    def client(self) -> RootNode[M]:
+        """The client whose tree this node is in."""
+        if self.parent is None:
+            raise AttributeError(f"{self} stands alone: it is not in a client's tree")
+        return self.parent.client
+
+    @property
+    def path(self) -> str:
+        """The path below the client's `base_api_url`, expanded and percent-encoded."""
+        return ("" if self.parent is None else self.parent.path) + self._segment
+
+    @property
+    def template(self) -> str:
+        """The URI template (RFC 6570) of the path, whole."""
+        return ("" if self.parent is None else self.parent.template) + self._template.text
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The values of the template's variables, from the root down to this node."""
+        above = {} if self.parent is None else self.parent.variables
+        return above | {name: getattr(self, name) for name in self._template.names}
+
+    @classmethod
+    def members(cls) -> Iterator[Member]:
+        """Yield the calls and the nodes below, in the order of their declaration."""
+        declared: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            if vars(base).get("_mirrors_url", True):
+                declared.update(vars(base))
+        for name, value in declared.items():
+            if isinstance(value, Declaration):
+                yield from value.members(name)
+            elif name == "__getitem__":
+                key = list(inspect.signature(value).parameters)[1]
+                yield from _node_members("", f"[{key}]", value)
+            elif isinstance(value, property) and value.fget is not None:
+                yield from _node_members(f".{name}", "", value.fget)
+            elif inspect.isfunction(value) and not name.startswith("_"):
+                _, *names = argument_names(inspect.signature(value))
+                yield from _node_members(f".{name}", f"({', '.join(names)})", value)
+
+    def python_path(self) -> str:
+        """Return how the node is written in Python: ``client.scans['TPI'][42]``."""
+        if self.parent is None:
+            return "client"
+        above = self.parent.python_path()
+        values = {name: getattr(self, name) for name in self._template.names}
+        values = {n: v.value if isinstance(v, Enum) else v for n, v in values.items()}
+        for member in self.parent.members():
+            if member.node_class is type(self):
+                arguments = ", ".join(map(repr, values.values()))
+                brackets = f"{member.arguments[:1]}{arguments}{member.arguments[-1:]}"
+                return f"{above}{member.accessor}{brackets}"
+        arguments = "".join(f", {name}={value!r}" for name, value in values.items())
+        return f"{type(self).__name__}({above}{arguments})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[str | None, str]:
+        return (None if self.parent is None else self.client.base_api_url), self.path
+
+    if not TYPE_CHECKING:  # a type checker knows that a node has neither
+
+        def __iter__(self) -> NoReturn:  # without it, Python would ask for [0], [1], [2] ...
+            raise TypeError(f"{self} is on the server{_alternative(type(self))}")
+
+        def __contains__(self, item: object) -> NoReturn:
+            iter(self)
+
+    def tree(self) -> Tree:
+        """Return the tree of all calls from here on: how they are written, what they send."""
+        return Tree(self)
+
+    @property
+    def _place(self) -> str:
+        """Where the node is, as it is shown."""
+        return self.path
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__} {self._place}>"
+
+    def __repr__(self) -> str:
+        return node_text(self, self._place)
+
+    def _repr_html_(self) -> str:
+        return node_html(self, self._place)
+
+
+class RootNode(Node[M]):
+    """The node at the top of a tree, which sends the requests of all others.
+
+    Attributes
+    ----------
+    session : Session
+        What the requests have in common.
+    driver : Driver
+        What sends them.
+    mode : type
+        `Sync` or `Async`.
+    """
+
+    session: Session
+    driver: SyncDriver | AsyncDriver
+    mode: ClassVar[type[Mode]] = Mode
+    _mirrors_url = False
+
+    @property
+    def client(self) -> Self:
+        """The client itself."""
+        return self
+
+    @property
+    def base_api_url(self) -> str:
+        """The URL below which the tree stands, without a slash at its end."""
+        return self.session.requests.base_url
+
+    @property
+    def max_connections(self) -> int:
+        """The largest number of connections that are open at once."""
+        return self.driver.network.options.max_connections
+
+    @property
+    def _place(self) -> str:
+        return self.base_api_url
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+
+class branch(Declaration, Generic[T_co]):
+    """Declare the node below another, as a property does.
+
+    IPython evaluates no property while it completes, since that may do anything. It does
+    evaluate this, so that it finds the keys in ``client.scans["``.
+
+    Parameters
+    ----------
+    make : callable
+        A method that makes the node.
+    """
+
+    def __init__(self, make: Callable[[Any], T_co]) -> None:
+        self._make = make  # hidden: completion by types shows it among the node's names
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, node: None, owner: type, /) -> Self: ...
+    @overload
+    def __get__(self, node: Node[Any], owner: type, /) -> T_co: ...
+    def __get__(self, node: Node[Any] | None, owner: type, /) -> Self | T_co:
+        return self if node is None else self._make(node)
+
+    def __set__(self, node: Node[Any], value: Never, /) -> None:
+        raise AttributeError(f"{self._name!r} of {node} can't be set")
+
+    def members(self, name: str) -> Iterator[Member]:
+        """Yield the node below."""
+        return _node_members(f".{name}", "", self._make)
+
+
+def child(node_class: Callable[[Node[M]], N], /) -> branch[N]:
+    """Declare a node below another one: ``files = child(Files[M])``.
+
+    Parameters
+    ----------
+    node_class : type
+        The class of the node below, whose template has no variables.
+
+    Returns
+    -------
+    branch
+        A property that returns such a node.
+
+    Raises
+    ------
+    TypeError
+        If the template of the class has variables.
+
+    Examples
+    --------
+    >>> from grad300_sdk.engine import M, Node, child
+    >>> class Files(Node[M], template="{+parent}/files"): ...
+    >>> class Event(Node[M], template="{+parent}/{name}"):
+    ...     name: str
+    ...     files = child(Files[M])
+    >>> Event(None, name="G1").files.path
+    '/G1/files'
+    """
+    cls: Any = get_origin(node_class) or node_class
+    if cls._template.names:
+        names = ", ".join(cls._template.names)
+        raise TypeError(
+            f"{cls.__name__} needs {names}: write a method that takes it, or a property"
+        )
+
+    def make(node: Node[M]) -> N:
+        return node_class(node)
+
+    make.__annotations__["return"] = node_class  # which the tree is drawn from
+    make.__doc__ = cls.__doc__
+    return branch(make)
+
+
+def _node_members(accessor: str, arguments: str, function: Any) -> Iterator[Member]:
+    """Yield a member for each class of nodes that a method or a property returns."""
+    for node_class in _returned_nodes(function):
+        yield Member(
+            accessor=accessor,
+            arguments=arguments,
+            suffix=node_class._template.text,
+            summary=summary(node_class),
+            node_class=node_class,
+        )
+
+
+def _returned_nodes(function: Any) -> Iterator[type[Node[Any]]]:
+    # Alone: a parameter's annotation may be known to type checkers only.
+    result = SimpleNamespace(__annotations__={"return": function.__annotations__.get("return")})
+    try:
+        hint = get_type_hints(result, function.__globals__)["return"]
+    except (AttributeError, NameError, SyntaxError, TypeError):
+        return
+    for kind in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
+        cls: Any = get_origin(kind) or kind
+        if inspect.isclass(cls) and issubclass(cls, Node):
+            yield cls
+
+
+def _alternative(cls: type[Node[Any]]) -> str:
+    """Return the end of a message that names what can be iterated over in place of a node."""
+    calls = [f"{n}()" for n in dir(cls) if getattr(getattr(cls, n, None), "yields_items", False)]
+    return f"; use its {' or '.join(calls)} to iterate" if calls else ", and is not a list"
+
+
+def mode_of(cls: type[Node[Any]]) -> type[Mode] | None:
+    """Return the mode that a class is declared with: ``Sync`` for ``Archive[Sync]``."""
+    for base in cls.__dict__.get("__orig_bases__", ()):
+        for argument in get_args(base):
+            if inspect.isclass(argument) and issubclass(argument, Mode):
+                return argument
+    return None

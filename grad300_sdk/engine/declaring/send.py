@@ -1,0 +1,175 @@
+"""How an endpoint sends its request, and what it makes of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from ..flow import Chunks, Flow, Items, ItemsFlow, Send, Sink
+from ..sending.response import decode_error, decode_json, resolve_link
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..errors import APIError
+
+__all__ = ["SendOptions", "Sender", "drop_none"]
+
+T = TypeVar("T")
+
+
+class SendOptions(TypedDict, total=False):
+    """The parts of a request that an endpoint may choose; see `Send`."""
+
+    method: str
+    path: str
+    params: Mapping[str, Any] | None
+    json: Any
+    data: Mapping[str, Any] | None
+    files: Any
+    content: bytes | str | None
+    headers: Mapping[str, str] | None
+    anonymous: bool
+    secrets: tuple[str, ...]
+    errors: Mapping[int, type[APIError]]
+    timeout: float | httpx.Timeout | None
+    sink: Sink | None
+    expects_json: bool
+
+
+class Sender:
+    """Sends the requests of one call, whose method and path it knows.
+
+    Calling it, and each method but `chunks`, returns a flow: an endpoint returns it, or continues
+    with its result after ``yield from``. Their keywords are the parts of the request, as `Send`
+    has them: ``params``, ``json``, ``data``, ``files`` and others.
+    """
+
+    __slots__ = ("_defaults",)
+
+    def __init__(self, method: str, path: str) -> None:
+        self._defaults: dict[str, Any] = {"method": method, "path": path}
+
+    def __call__(self, **options: Unpack[SendOptions]) -> Flow[None]:
+        """Send a request whose answer is of no use."""
+        yield Send(**{**self._defaults, **options})
+
+    def response(self, **options: Unpack[SendOptions]) -> Flow[httpx.Response]:
+        """Send a request and return the response."""
+        response: httpx.Response = yield Send(**{**self._defaults, **options})
+        return response
+
+    def content(self, **options: Unpack[SendOptions]) -> Flow[bytes]:
+        """Send a request and return the bytes of the answer."""
+        response = yield from self.response(**options)
+        return response.content
+
+    def chunks(self, **options: Unpack[SendOptions]) -> Chunks:
+        """Return the effect that sends a request and hands over its body piece by piece."""
+        return Chunks(Send(**{**self._defaults, **options}))
+
+    def json(
+        self, kind: type[T], *, key: str | None = None, **options: Unpack[SendOptions]
+    ) -> Flow[T]:
+        """Send a request and return the JSON of the answer, which must be of a kind.
+
+        Parameters
+        ----------
+        kind : type
+            What the JSON must be, as msgspec understands types: ``list[Any]``, for one.
+        key : str, optional
+            The key of an object that has it; the rest of the object is ignored. ``data.items`` is
+            ``items`` within ``data``.
+        **options
+            The parts of the request, as `Send` has them.
+
+        Returns
+        -------
+        object
+            The JSON.
+
+        Raises
+        ------
+        DecodeError
+            If the answer is not JSON of that kind.
+        """
+        response = yield Send(**{**self._defaults, **options, "expects_json": True})
+        return _content(response, kind, key, secret=bool(options.get("secrets")))
+
+    def pages(
+        self, kind: type[T], *, key: str, link: str, **options: Unpack[SendOptions]
+    ) -> ItemsFlow[T]:
+        """Yield the items of a list whose pages each link to the next one.
+
+        Parameters
+        ----------
+        kind : type
+            What each item must be, as msgspec understands types.
+        key : str
+            The key of the items in a page, as for `json`.
+        link : str
+            The key of the link in a page: ``links.next`` is ``next`` within ``links``. The page in
+            which it is missing, null or empty is the last one.
+        **options
+            The parts of the first request, as `Send` has them.
+
+        Yields
+        ------
+        Items
+            Those of one page.
+
+        Raises
+        ------
+        DecodeError
+            If a page is not such JSON, or a link leads to another server, or to an earlier page.
+        """
+        send = Send(**{**self._defaults, **options, "expects_json": True})
+        seen: set[str] = set()
+        while True:
+            response: httpx.Response = yield send
+            seen |= {send.path, str(response.url)}
+            yield Items(_content(response, list[kind], key))  # type: ignore[valid-type]  # for msgspec
+            place = decode_json(response)
+            for name in link.split("."):
+                place = place.get(name) if isinstance(place, dict) else None
+            if not place:
+                return
+            send = replace(send, path=resolve_link(response, place), params=None)
+            if send.path in seen:
+                raise decode_error(response, f"a link to an earlier page: {send.path!r}")
+
+
+def _content(
+    response: httpx.Response, kind: type[T], key: str | None, *, secret: bool = False
+) -> T:
+    """Return the JSON of an answer, or the part of it at a key."""
+    names = () if key is None else tuple(key.split("."))
+    wanted: Any = kind
+    result: Any = decode_json(response, _envelope(wanted, names), secret=secret)
+    for _ in names:
+        result = result.content
+    return cast("T", result)
+
+
+@cache
+def _envelope(kind: Any, names: tuple[str, ...]) -> Any:
+    """Return a type of nested JSON objects, of which only the innermost value is read."""
+    for name in reversed(names):
+        kind = msgspec.defstruct("Envelope", [("content", kind)], rename={"content": name})
+    return kind
+
+
+def drop_none(**values: Any) -> dict[str, Any]:
+    """Return the values that are not None: the fields of a form, or of a JSON object.
+
+    Examples
+    --------
+    >>> from grad300_sdk.engine import drop_none
+    >>> drop_none(title="Dune", year=None, pages=0)
+    {'title': 'Dune', 'pages': 0}
+    """
+    return {name: value for name, value in values.items() if value is not None}

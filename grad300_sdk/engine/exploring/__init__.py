@@ -1,0 +1,1 @@
+"""How nodes and calls are shown: as a tree, as HTML, as curl commands, beside a description."""

@@ -1,0 +1,41 @@
+"""Names that complete to what is useful, and misspelt ones that are answered with the nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..text import nearest
+
+__all__ = ["Helpful"]
+
+
+class _Misspelt:
+    """A ``__getattr__`` of instances alone: IPython looks into what has none in its class."""
+
+    def __get__(self, instance: Helpful | None, owner: type) -> Callable[[str], Any]:
+        if instance is None:
+            raise AttributeError("a class has no __getattr__", name="__getattr__")
+        return partial(_missing, instance)
+
+
+class Helpful:
+    """Completes to useful names, and answers a misspelt one with the nearest."""
+
+    _hidden_names: ClassVar[frozenset[str]] = frozenset()
+
+    def __dir__(self) -> list[str]:
+        names = super().__dir__()
+        return [n for n in names if not n.startswith("_") and n not in self._hidden_names]
+
+    if not TYPE_CHECKING:  # a type checker must still see a misspelt name
+        __getattr__ = _Misspelt()
+
+
+def _missing(instance: Helpful, name: str) -> Any:
+    if isinstance(getattr(type(instance), name, None), property):
+        return object.__getattribute__(instance, name)  # it says itself what it lacks
+    hint = "" if name.startswith("_") else nearest(name, dir(instance))
+    # With a name, Python does not add a guess of its own.
+    raise AttributeError(f"{type(instance).__name__!r} has no attribute {name!r}{hint}", name=name)

@@ -1,0 +1,229 @@
+"""What both networks share: their options, their proxies, and one TLS context a process."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import cache
+from typing import Any, TypeAlias
+
+import httpx
+from msgspec import Struct
+
+from ..errors import TransportError
+from ..sending.pacing import Pacer
+from ..sending.response import RateGuard
+from .proxies import EnvironmentProxies, describe_proxy
+
+__all__ = [
+    "Network",
+    "NetworkOptions",
+    "Opened",
+    "Unsuspended",
+    "has_leftover",
+    "release_nothing",
+    "reset_in_children",
+]
+
+# A response whose body is still to come, and what returns its connection: it is told the error
+# in which the connection may have become unusable.
+Opened: TypeAlias = tuple[httpx.Response, Callable[[BaseException | None], Awaitable[None]]]
+
+
+class NetworkOptions(Struct, frozen=True, kw_only=True):
+    """How a client reaches the network; `verify`, `proxy` and `transport` are httpx's."""
+
+    max_connections: int
+    max_requests_per_second: float | None = None
+    verify: ssl.SSLContext | bool | str = True
+    proxy: httpx.Proxy | None = None
+    trust_env: bool = True
+    transport: Any = None
+
+    def __repr__(self) -> str:  # a proxy's URL may hold a password
+        return f"NetworkOptions(max_connections={self.max_connections})"
+
+
+class Network(ABC):
+    """What a driver sends by, shared by all copies of one client in a process.
+
+    Parameters
+    ----------
+    options : NetworkOptions
+        How the network is reached.
+    """
+
+    transport_class: type
+
+    def __init__(self, options: NetworkOptions) -> None:
+        self.options = options
+        self.users: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.pacer = Pacer(options.max_requests_per_second)
+        reset_in_children.add(self.pacer)
+        self._environment = EnvironmentProxies() if options.trust_env else None
+
+    @abstractmethod
+    async def open(self, request: httpx.Request, guard: RateGuard) -> Opened:
+        """Send a request on a connection that no other request uses."""
+
+    @abstractmethod
+    def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """Return an iterator over the pieces of a body, as they arrive."""
+
+    @abstractmethod
+    async def close(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
+        """End a response, wherever its body is."""
+
+    @abstractmethod
+    async def gather(self, run: Callable[[Any], Any], flows: Iterable[Any], limit: int) -> Any:
+        """Run flows, at most `limit` at once, and return their results in order."""
+
+    @abstractmethod
+    async def exclusive(self, user: object) -> AbstractAsyncContextManager[object]:
+        """Return a lock that one flow of a client holds at a time."""
+
+    @abstractmethod
+    async def sleep(self, seconds: float) -> None:
+        """Sleep."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+    async def leave(self, user: object) -> None:
+        """Remove a user; close the connections after the last one."""
+        self.users.discard(user)
+        if not self.users:
+            await self.aclose()
+
+    def proxy(self, url: httpx.URL) -> httpx.Proxy | None:
+        """Return the proxy for a URL: the client's, or the environment's."""
+        if self.options.proxy is not None or self._environment is None:
+            return self.options.proxy
+        return self._environment.proxy(url)
+
+    def describe_route(self, url: httpx.URL) -> str:
+        """Return how a URL is reached, if not directly: through which proxy, named where."""
+        proxy = self.proxy(url)
+        if proxy is None or self.options.transport is not None:
+            return ""
+        source = "proxy="
+        if self.options.proxy is None and self._environment is not None:
+            source = self._environment.source(url)
+        return f"through the proxy {describe_proxy(proxy)} ({source})"
+
+    def connect_options(self, url: httpx.URL) -> dict[str, Any]:
+        """Return the options of a transport of httpx's with one connection to a URL."""
+        verify = self.options.verify
+        if url.scheme == "http":  # nothing is verified, and loading the certificates takes 20 ms
+            verify = _plain_context()
+        elif not isinstance(verify, ssl.SSLContext):
+            verify = _tls_context(verify, self.options.trust_env)
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        return {"limits": limits, "verify": verify, "proxy": self.proxy(url)}
+
+    def _pool_timeout(self) -> httpx.PoolTimeout:
+        return httpx.PoolTimeout(f"all {self.options.max_connections} connections are in use")
+
+
+@cache
+def _plain_context() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _tls_context(verify: bool | str, trust_env: bool) -> ssl.SSLContext:
+    if isinstance(verify, str):
+        return _trusting(verify, "verify=")
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR") if verify and trust_env else ():
+        if path := os.environ.get(variable):
+            return _trusting(path, f"the environment variable {variable}")
+    return _default_context(verify)
+
+
+@cache
+def _default_context(verify: bool) -> ssl.SSLContext:
+    with _naming_key_log():
+        return httpx.create_ssl_context(verify=verify, trust_env=False)
+
+
+@cache
+def _trusting(path: str, source: str) -> ssl.SSLContext:
+    """Return a context that trusts the certificates in a file or folder."""
+    cafile, capath = (None, path) if os.path.isdir(path) else (path, None)
+    try:
+        with _naming_key_log():
+            return ssl.create_default_context(cafile=cafile, capath=capath)
+    except OSError as error:
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise TransportError(
+            f"the certificates in {path} ({source}) can't be loaded: {reason}"
+        ) from None
+
+
+@contextmanager
+def _naming_key_log() -> Iterator[None]:
+    """Raise an error that names ``SSLKEYLOGFILE`` where that can't be written."""
+    try:
+        yield
+    except OSError as error:
+        path = os.environ.get("SSLKEYLOGFILE")
+        if path is None or error.filename != path:
+            raise
+        raise TransportError(
+            f"the environment variable SSLKEYLOGFILE names {path}, which can't be written: "
+            f"{error.strerror}"
+        ) from None
+
+
+async def release_nothing(error: BaseException | None) -> None:
+    """Return the connection of a transport that the user passed: it is not ours."""
+
+
+def has_leftover(transport: Any) -> bool:
+    """Return whether bytes are left over from the last answer of a transport of httpx's.
+
+    httpcore would take them for the answer to the next request, and has no option against it.
+    """
+    for connection in transport._pool.connections:
+        while not hasattr(connection, "_h11_state"):  # a tunnel holds another connection
+            connection = getattr(connection, "_connection", None)
+            if connection is None:
+                break
+        else:
+            if connection._h11_state.trailing_data[0]:
+                return True
+    return False
+
+
+class Unsuspended(httpx.AsyncByteStream):
+    """Iterates over an iterable by ``async for``, and never suspends."""
+
+    def __init__(self, items: Any) -> None:
+        self._items: Iterator[bytes] = iter(items)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for item in self._items:
+            return bytes(item)
+        raise StopAsyncIteration
+
+
+# Networks whose connections a forked process must not share with the one that it came from.
+reset_in_children: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _reset_after_fork() -> None:
+    for made in (_plain_context, _default_context, _trusting):
+        made.cache_clear()  # another thread may have held a lock of OpenSSL's
+    for network in list(reset_in_children):
+        network.reset_after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)

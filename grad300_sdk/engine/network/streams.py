@@ -1,0 +1,187 @@
+"""The streams below httpx, in which answers must keep arriving, and waits can be cancelled.
+
+httpx bounds each wait on the network by itself, so that an answer that drips takes for ever; and
+a thread that waits on a socket is not woken by another. Both networks reach servers through the
+streams here.
+"""
+
+from __future__ import annotations
+
+import encodings.idna  # noqa: F401 - a fork during a socket's own first import of it hangs
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, Protocol
+
+import httpcore
+from httpcore._backends.sync import SyncStream  # for a socket that one has connected oneself
+
+from ..sending.response import RateGuard
+from .threads import cancellable
+
+__all__ = ["AsyncBackend", "Backend", "SyncBackend"]
+
+
+class Backend(Protocol):
+    """Connects one transport, which sends one request at a time.
+
+    Attributes
+    ----------
+    guard : RateGuard
+        Judges the answer to the request that is sent now.
+    """
+
+    guard: RateGuard
+
+
+class _Guarded:
+    """Judges each answer by the guard that was there when its request was written."""
+
+    _backend: Backend
+    _guard: RateGuard
+
+    def _begin(self) -> None:
+        self._guard = self._backend.guard
+        self._guard.is_watched = True
+
+    def _received(self, data: bytes) -> bytes:
+        self._guard.received(len(data))
+        return data
+
+
+class _SyncStream(_Guarded, httpcore.NetworkStream):
+    def __init__(self, backend: Backend, stream: httpcore.NetworkStream) -> None:
+        self._backend = backend
+        self._stream = stream
+        self._wake = _shutdown(stream.get_extra_info("socket"))
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._guard.wait()
+        with cancellable(self._wake):
+            data = self._stream.read(max_bytes, timeout)
+        return self._received(data)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._begin()
+        with cancellable(self._wake):
+            self._stream.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> _SyncStream:
+        connection = self.get_extra_info("socket")
+        # It is handed over to another object, which nobody has before the handshake ends; under
+        # TLS already, as behind an https proxy, it stays.
+        is_plain = not isinstance(connection, ssl.SSLSocket)
+        with (
+            connection.dup() if is_plain else nullcontext(connection) as same,
+            cancellable(_shutdown(same)),
+        ):
+            stream = self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return _SyncStream(self._backend, stream)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class SyncBackend(httpcore.SyncBackend):
+    """Connects as httpcore does, but for a thread that can be cancelled."""
+
+    guard: RateGuard
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> _SyncStream:
+        """Return a stream to a server."""
+        try:
+            connection = _connect(host, port, timeout)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(error) from error
+        except OSError as error:
+            raise httpcore.ConnectError(error) from error
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return _SyncStream(self, SyncStream(connection))
+
+
+def _connect(host: str, port: int, timeout: float | None) -> socket.socket:
+    """Return a socket that is connected to the first of a host's addresses that answers."""
+    failure = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        try:
+            return _connect_to(socket.socket(family, kind, protocol), address, timeout)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _connect_to(connection: socket.socket, address: Any, timeout: float | None) -> socket.socket:
+    try:
+        connection.settimeout(timeout)
+        with cancellable(_shutdown(connection)):
+            connection.connect(address)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _shutdown(connection: socket.socket) -> Callable[[], object]:
+    # Closing it would not wake who reads; the method of a socket under TLS would change it.
+    return partial(socket.socket.shutdown, connection, socket.SHUT_RDWR)
+
+
+class _AsyncStream(_Guarded, httpcore.AsyncNetworkStream):
+    def __init__(self, backend: Backend, stream: httpcore.AsyncNetworkStream) -> None:
+        self._backend = backend
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._guard.wait()
+        return self._received(await self._stream.read(max_bytes, timeout))
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._begin()
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> _AsyncStream:
+        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return _AsyncStream(self._backend, stream)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class AsyncBackend(httpcore.AsyncNetworkBackend):
+    """Connects as httpcore does on the event loop that runs."""
+
+    guard: RateGuard
+
+    def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
+        self._backend = backend
+
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> _AsyncStream:
+        """Return a stream to a server."""
+        return _AsyncStream(self, await self._backend.connect_tcp(*args, **kwargs))

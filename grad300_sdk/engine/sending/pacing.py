@@ -1,0 +1,50 @@
+"""When a client may send its next request: as a whole, with all its threads, tasks and copies."""
+
+from __future__ import annotations
+
+import threading
+
+__all__ = ["Pacer"]
+
+
+class Pacer:
+    """Spaces the requests of a client, and holds them all back when the server asks for that.
+
+    Parameters
+    ----------
+    max_requests_per_second : float or None
+        The largest rate; None for no limit.
+    """
+
+    def __init__(self, max_requests_per_second: float | None = None) -> None:
+        self._interval = 0.0 if max_requests_per_second is None else 1 / max_requests_per_second
+        self._next = self._resume = -float("inf")
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Start with a free lock: another thread may have held it."""
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> float:
+        return self._interval
+
+    def __setstate__(self, interval: float) -> None:
+        self.__init__(1 / interval if interval else None)  # type: ignore[misc]
+
+    def pause(self, now: float, seconds: float) -> None:
+        """Hold all requests back for so many seconds."""
+        with self._lock:
+            self._resume = max(self._resume, now + seconds)
+
+    def paused(self, now: float) -> float:
+        """Return the seconds for which requests are held back."""
+        return max(self._resume - now, 0.0)
+
+    def reserve(self, now: float) -> float:
+        """Return the seconds until a request may be sent, and keep that moment for it."""
+        if not self._interval:
+            return 0.0
+        with self._lock:
+            moment = max(self._next, now)
+            self._next = moment + self._interval
+            return moment - now

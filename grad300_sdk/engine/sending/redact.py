@@ -1,0 +1,102 @@
+"""Requests, responses and messages without secrets: the one place that decides what is shown."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from urllib.parse import quote
+
+import httpx
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..flow import Exchange, Send
+
+__all__ = ["SECRET_HEADERS", "Redactor", "redacted_request", "redacted_send", "without_body"]
+
+# Headers that are left out of the requests that a user is shown.
+SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie")
+_SECRET_NAMES = {name.lower().encode() for name in SECRET_HEADERS}
+# Headers that describe a body as it was sent.
+_BODY_HEADERS = {b"content-encoding", b"transfer-encoding"}
+_MASK = "***"
+# A shorter secret stands in any text by chance.
+_SHORTEST = 4
+# A message may quote only the beginning of a secret: so much of it is one still.
+_TELLING = 8
+
+
+class Redactor(Struct, dict=True, weakref=True):
+    """Removes the secrets of one exchange from whatever a server, or a library, repeats.
+
+    Attributes
+    ----------
+    secrets : tuple of str
+        The secrets.
+    """
+
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Redactor()"
+
+    @cached_property
+    def _forms(self) -> list[str]:
+        """The ways in which the secrets may be written."""
+        secrets = [secret for secret in self.secrets if len(secret) >= _SHORTEST]
+        return [form for s in secrets for form in (s, json.dumps(s)[1:-1], quote(s))]
+
+    def text(self, text: str) -> str:
+        """Return a text with each secret, or its beginning, masked."""
+        for form in self._forms:
+            for length in range(len(form), min(len(form), _TELLING) - 1, -1):
+                text = text.replace(form[:length], _MASK)
+        return text
+
+    def response(self, response: httpx.Response) -> httpx.Response:
+        """Return a response whose headers and body hold no secret: the same one, if they don't."""
+        forms = [form.encode() for form in self._forms]
+        content = response.content
+        headers = without_body(response, response.request).headers.raw
+        if not any(form in content or form in b" ".join(sum(headers, ())) for form in forms):
+            return response
+        for form in forms:
+            headers = [(name, value.replace(form, _MASK.encode())) for name, value in headers]
+            content = content.replace(form, _MASK.encode())
+        headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+        return httpx.Response(
+            response.status_code, headers=headers, content=content, request=response.request
+        )
+
+
+def redacted_request(exchange: Exchange) -> httpx.Request:
+    """Return the request of an exchange as a user may see it: without credentials and secrets."""
+    request, send = exchange.request, exchange.send
+    raw = request.headers.raw
+    headers = [(name, value) for name, value in raw if name.lower() not in _SECRET_NAMES]
+    if send.secrets:
+        headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+        data = dict(redacted_send(send).data or {})
+        return httpx.Request(request.method, request.url, headers=headers, data=data)
+    if len(headers) == len(raw):
+        return request
+    # Whoever passed the transport may still look at the request as it was sent: this is another.
+    stream, extensions = request.stream, request.extensions
+    copy = httpx.Request(
+        request.method, request.url, headers=headers, stream=stream, extensions=extensions
+    )
+    if isinstance(stream, httpx.ByteStream):
+        copy.read()
+    return copy
+
+
+def redacted_send(send: Send) -> Send:
+    """Return a `Send` with a shell variable's name in place of each secret form field's value."""
+    names = {name: f"${name.upper()}" for name in send.secrets}
+    return replace(send, data={**send.data, **names}) if send.data is not None else send
+
+
+def without_body(response: httpx.Response, request: httpx.Request) -> httpx.Response:
+    """Return a response without its body, which is of no use or went elsewhere."""
+    headers = [(name, value) for name, value in response.headers.raw if name not in _BODY_HEADERS]
+    return httpx.Response(response.status_code, headers=headers, request=request)

@@ -1,0 +1,361 @@
+"""The body of an answer: read within bounds, decoded, and described where it is wrong."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import httpx
+import msgspec
+
+from ..checks import has_address
+from ..errors import APIError, DecodeError, RequestTimeoutError, from_status
+from ..flow import Exchange
+from ..template import check_path
+from ..text import excerpt
+from .redact import Redactor, redacted_request, without_body
+from .request import origin
+from .retry import retry_after
+
+__all__ = [
+    "BodyDecoder",
+    "RateGuard",
+    "api_error",
+    "decode_error",
+    "decode_json",
+    "describe",
+    "describe_bytes",
+    "redirect_target",
+    "resolve_link",
+    "whole_response",
+]
+
+# zlib's window bits that read a gzip header, and a zlib header.
+_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_PIECE = 64 * 1024
+_DRIP_BYTES = 1024
+_ERROR_BYTES = 256 * 1024
+# Headers that describe an encoded body, and nothing of what it decodes to.
+_ENCODED_HEADERS = {b"content-encoding", b"content-length", b"etag"}
+# Values of Content-Encoding that servers send for a body that is not encoded.
+_NO_ENCODINGS = {"", "identity", "none", "binary", "utf-8", "utf8", "8bit", "7bit"}
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_REDACTOR = "redactor"  # where a response keeps it
+
+
+class RateGuard:
+    """Judges how fast an answer arrives, by the time that was spent waiting for it.
+
+    An answer must be complete within ten time-outs. A long one need not be, once its head is
+    there: of its body at least 1 kB must arrive within that time.
+
+    Parameters
+    ----------
+    exchange : Exchange
+        The exchange that is answered.
+    clock : callable
+        Returns the time in seconds, from any beginning.
+
+    Attributes
+    ----------
+    is_watched : bool
+        Whether the stream of the answer is judged; if not, its body has to be.
+    """
+
+    def __init__(self, exchange: Exchange, clock: Callable[[], float]) -> None:
+        self.is_watched = False
+        self._exchange = exchange
+        self._clock = clock
+        timeout = exchange.request.extensions["timeout"]["read"]
+        self._patience = math.inf if timeout is None else 10 * timeout
+        self._may_be_long = False
+        self._received = self._counted = 0
+        self._waited = self._counted_at = self._asked = 0.0
+
+    def allow_long_body(self) -> None:
+        """Judge the rest of the answer by its rate alone, however long it takes."""
+        self._may_be_long = True
+        self._counted, self._counted_at = self._received, self._waited
+
+    def wait(self) -> None:
+        """Start to wait for the next piece."""
+        self._asked = self._clock()
+
+    def received(self, size: int) -> None:
+        """Judge the piece of `size` bytes that was waited for."""
+        self._received += size
+        self._waited += self._clock() - self._asked
+        if self._may_be_long and self._received - self._counted >= _DRIP_BYTES:
+            self._counted, self._counted_at = self._received, self._waited
+        if self._waited - self._counted_at > self._patience:
+            request = self._exchange.request
+            error = RequestTimeoutError(
+                f"{request.method} {request.url}: the answer arrived too slowly: "
+                f"{self._received} bytes in {self._waited:.0f} s"
+            )
+            error.transient = True
+            raise error
+
+
+class BodyDecoder:
+    """Decompresses a body piece by piece, and bounds its size.
+
+    httpx would decompress whatever arrives: here a body that grows above `limit` bytes is refused
+    before it is held in memory.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The response, whose ``Content-Encoding`` counts.
+    limit : int or None
+        The largest size of the decoded body, in bytes. Of the body of an error, only the
+        beginning is read.
+
+    Attributes
+    ----------
+    is_done : bool
+        Whether the rest of the body is not needed.
+    """
+
+    def __init__(self, response: httpx.Response, limit: int | None) -> None:
+        self.response = response
+        self.is_done = False
+        self._limit = limit
+        self._size = 0
+        self._is_empty = True
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        self._inflate: Any = None
+        self._window_bits = _WINDOW_BITS.get(encoding, 0)
+        if self._window_bits:
+            self._inflate = zlib.decompressobj(self._window_bits)
+        elif encoding not in _NO_ENCODINGS:
+            self._refuse(f"a body with the encoding {excerpt(encoding)!r}, not asked for")
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Take a piece as it arrived, and yield what it decodes to."""
+        self._is_empty = self._is_empty and not piece
+        if self._inflate is None:
+            yield self._checked(piece)
+            return
+        try:
+            while piece and not self.is_done:
+                if self._inflate.eof:  # gzip's are one after the other
+                    self._inflate = zlib.decompressobj(self._window_bits)
+                yield self._checked(self._decompress(piece))
+                piece = self._inflate.unconsumed_tail or self._inflate.unused_data
+        except zlib.error:
+            self._refuse("a compressed body that can't be decompressed")
+
+    def _decompress(self, piece: bytes) -> bytes:
+        try:
+            return cast("bytes", self._inflate.decompress(piece, _PIECE))
+        except zlib.error:
+            if self._size or self._window_bits != _WINDOW_BITS["deflate"]:
+                raise
+        # Some servers send "deflate" without zlib's header (RFC 9110, section 8.4.1.2).
+        self._window_bits = -zlib.MAX_WBITS
+        self._inflate = zlib.decompressobj(self._window_bits)
+        return cast("bytes", self._inflate.decompress(piece, _PIECE))
+
+    def finish(self) -> None:
+        """Check that a compressed body is complete."""
+        if self._inflate is not None and not self._is_empty and not self._inflate.eof:
+            self._refuse("a compressed body that was cut")
+
+    def _checked(self, data: bytes) -> bytes:
+        self._size += len(data)
+        if self.response.is_success:
+            self.check_size(self._size)
+        else:
+            self.is_done = self._size > _ERROR_BYTES
+        return data
+
+    def check_size(self, size: int) -> None:
+        """Raise `DecodeError` for a body of this size, if that is too large."""
+        if self._limit is not None and size > self._limit:
+            self._refuse(f"more than the {self._limit} bytes of JSON that are allowed")
+
+    def _refuse(self, what: str) -> None:
+        """Refuse the body; that of an error is less important than the error."""
+        if self.response.is_success:
+            raise decode_error(self.response, what)
+        self.is_done = True
+
+
+def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = False) -> Any:
+    """Return the JSON of a response.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The response, read.
+    kind : type
+        What the JSON must be, as msgspec understands types: ``list[Any]``, for one.
+    secret : bool
+        Whether the body may hold a secret, so that no error shows it.
+
+    Returns
+    -------
+    object
+        The JSON; ``NaN``, ``Infinity`` and numbers that are too large are None.
+
+    Raises
+    ------
+    DecodeError
+        If the body is not JSON, or is JSON of another kind.
+    """
+    content = response.content.removeprefix(codecs.BOM_UTF8)
+    try:
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            return msgspec.convert(_decode_leniently(content), type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        kind = excerpt(response.headers.get("Content-Type", "no content type"))
+        hidden = f"{kind}, {len(content)} bytes that may hold a secret"
+        body = hidden if secret else describe(response)
+        what = f"a body that is not the expected JSON ({reason}): {body}"
+        raise decode_error(response, what) from None
+
+
+def _decode_leniently(content: bytes) -> Any:
+    """Return JSON whose encoder wrote ``NaN``, ``Infinity``, ``1e400`` or a lone surrogate.
+
+    Such a number is None, and such a character U+FFFD.
+    """
+    value = json.loads(content, parse_constant=lambda name: None, parse_float=_finite)
+    if b"\\u" not in content:
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(_LONE_SURROGATE.sub("\ufffd", text))
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _text(response: httpx.Response) -> str:
+    """Return a body as text; as UTF-8 where its charset is not one of text."""
+    content = response.content
+    try:
+        return content.decode(response.charset_encoding or "utf-8", "replace")
+    except (LookupError, UnicodeError):
+        return content.decode(errors="replace")
+
+
+def describe(response: httpx.Response) -> str:
+    """Return a line on a response's body: its content type and its first characters."""
+    return describe_bytes(response, response.content)
+
+
+def describe_bytes(response: httpx.Response, content: bytes) -> str:
+    """Return a line on these bytes of a response's body."""
+    kind = excerpt(response.headers.get("Content-Type", "no content type"))
+    if not content:
+        return f"{kind}, an empty body"
+    return f"{kind}, {excerpt(content[:400].decode(errors='replace'))!r}"
+
+
+def decode_error(response: httpx.Response, what: str) -> DecodeError:
+    """Return the error for an answer that is not what was asked for; secrets are masked in it."""
+    redactor = response.extensions.get(_REDACTOR) or Redactor()
+    request = response.request
+    answered = f"{request.method} {request.url} answered {response.status_code}"
+    error = DecodeError(redactor.text(f"{answered} with {what}"))
+    error.request = request
+    error.response = redactor.response(response) if response.is_closed else response
+    return error
+
+
+def api_error(
+    response: httpx.Response,
+    classes: Mapping[int, type[APIError]],
+    read_message: Callable[[object], str | None],
+) -> APIError:
+    """Return the error for an answer with an error status; secrets are masked in it."""
+    redactor: Redactor = response.extensions[_REDACTOR]
+    response = redactor.response(response)
+    body: Any
+    try:
+        body = decode_json(response)
+    except DecodeError:
+        body = _text(response)
+    error = from_status(response, body, classes, read_message)
+    error.retry_after = retry_after(response.headers, datetime.now(UTC))
+    return error
+
+
+def whole_response(
+    response: httpx.Response, content: bytes | None, exchange: Exchange
+) -> httpx.Response:
+    """Return a response with its decoded body, for users to see.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The response, as a transport returned it.
+    content : bytes or None
+        Its body; None if that went elsewhere.
+    exchange : Exchange
+        What was answered.
+    """
+    request = redacted_request(exchange)
+    if content is None:
+        whole = without_body(response, request)
+        whole.extensions = response.extensions
+        return whole
+    headers = decoded_headers(response.headers)
+    whole = httpx.Response(
+        response.status_code,
+        headers=headers,
+        stream=httpx.ByteStream(content),
+        request=request,
+        extensions=response.extensions,
+    )
+    whole.read()
+    if headers is not response.headers:
+        whole.headers = response.headers
+    return whole
+
+
+def decoded_headers(headers: httpx.Headers) -> httpx.Headers:
+    """Return the headers that hold for the decoded body too."""
+    if "Content-Encoding" not in headers:
+        return headers
+    return httpx.Headers([(n, v) for n, v in headers.raw if n.lower() not in _ENCODED_HEADERS])
+
+
+def redirect_target(response: httpx.Response) -> httpx.URL | None:
+    """Return where a response redirects to, or None where that can't be followed."""
+    if not response.has_redirect_location:
+        return None
+    try:
+        url = response.url.join(response.headers["Location"])
+    except (httpx.InvalidURL, ValueError):
+        return None
+    if url.scheme not in ("http", "https") or not has_address(url):
+        return None
+    return url.copy_with(userinfo=b"", fragment=None)
+
+
+def resolve_link(response: httpx.Response, link: object) -> str:
+    """Return the URL of a link in an answer, which must lead to the server that answered."""
+    url = httpx.URL()
+    with suppress(httpx.InvalidURL, TypeError, ValueError):
+        joined = response.url.join(cast("str", link))
+        check_path(joined.path)
+        url = joined
+    if url.userinfo or origin(url) != origin(response.url):
+        raise decode_error(response, f"a link that does not lead to this server: {link!r:.200}")
+    return str(url.copy_with(fragment=None))

@@ -1,0 +1,147 @@
+"""When a request is sent again, and after what wait: decisions only, no clock and no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from msgspec import Struct
+
+__all__ = ["Attempt", "Decision", "backoff", "is_safe", "decide", "retry_after"]
+
+# Seconds: a longer wait that a server asks for is left to the user; the error says how long.
+_LONGEST_WAIT = 120.0
+_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+_REPEATABLE = frozenset({"GET", "HEAD"})
+_FIRST_WAIT = 0.5
+_LONGEST_BACKOFF = 30.0
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """The outcome of sending a request once.
+
+    Attributes
+    ----------
+    method : str
+        The HTTP method.
+    number : int
+        The number of attempts before this one.
+    status : int or None
+        The status of the answer, or None where there was none.
+    headers : Mapping
+        The headers of the answer.
+    is_transient : bool
+        Whether the network failed in a way that may pass.
+    is_unsent : bool
+        Whether the request certainly never reached the server.
+    is_login : bool
+        Whether the request may be sent again if it never reached the server.
+    waited : float
+        The seconds that were waited so far, between the attempts.
+    """
+
+    method: str
+    number: int
+    status: int | None = None
+    headers: Mapping[str, str] = {}
+    is_transient: bool = False
+    is_unsent: bool = False
+    is_login: bool = False
+    waited: float = 0.0
+
+
+class Decision(NamedTuple):
+    """The seconds after which to send a request again, or None to leave it; and why."""
+
+    wait: float | None
+    reason: str
+
+
+def decide(
+    attempt: Attempt,
+    *,
+    retries: int,
+    now: datetime,
+    jitter: float,
+    patience: float | None = None,
+) -> Decision:
+    """Decide whether a request that failed is sent again, and after what wait.
+
+    Parameters
+    ----------
+    attempt : Attempt
+        Its outcome.
+    retries : int
+        The number of times that it may be sent again.
+    now : datetime
+        The time, for an answer that does not say it.
+    jitter : float
+        A random number between 0 and 1.
+    patience : float or None
+        The seconds that may be waited in all, in place of a number of times.
+
+    Returns
+    -------
+    Decision
+        The wait, and the reason.
+    """
+    if attempt.status is None and not attempt.is_transient:
+        return Decision(None, "it would fail again")
+    if attempt.status is not None and attempt.status not in _STATUSES:
+        return Decision(None, f"{attempt.status} is final")
+    if not (is_safe(attempt.method) or (attempt.is_login and attempt.is_unsent)):
+        return Decision(None, f"a {attempt.method} may have changed something")
+    if patience is None and attempt.number >= retries:
+        return Decision(None, f"sent {attempt.number + 1} times")
+    what = "the network failed" if attempt.status is None else f"{attempt.status} may pass"
+    asked = retry_after(attempt.headers, now)
+    if asked is not None and asked > _LONGEST_WAIT:
+        return Decision(None, f"the server asks for {asked:.0f} s")
+    wait = backoff(attempt.number, jitter) if asked is None else asked
+    if patience is not None and attempt.waited + wait > patience:
+        return Decision(None, f"waited {attempt.waited:.1f} s of the {patience:.1f} s allowed")
+    return Decision(wait, what if asked is None else f"{what}, as the server says")
+
+
+def is_safe(method: str) -> bool:
+    """Return whether a method is safe to send any number of times."""
+    return method in _REPEATABLE
+
+
+def backoff(number: int, jitter: float) -> float:
+    """Return the seconds to wait after a failure: exponential, with full jitter."""
+    return float(jitter * min(_FIRST_WAIT * 2**number, _LONGEST_BACKOFF))
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the wait that ``Retry-After`` asks for; a date counts from the answer's ``Date``.
+
+    Parameters
+    ----------
+    headers : Mapping
+        The headers of an answer.
+    now : datetime
+        The time, used if there is no ``Date``.
+
+    Returns
+    -------
+    float or None
+        Seconds, at least 0; None without such a header, or where it can't be read.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
+    until = _date(value)
+    if until is None:
+        return None
+    return max((until - (_date(headers.get("Date", "")) or now)).total_seconds(), 0.0)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -1,0 +1,253 @@
+"""What all requests of one client share, and how a `Send` becomes exchanges.
+
+Retries, redirects and logging in are flows like any other.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TypeAlias, TypeVar
+
+import httpx
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from ..credentials import CredentialChain, Credentials, CredentialStore
+from ..errors import TransportError, error_message
+from ..flow import Exchange, Flow, Send, Sleep
+from .pacing import Pacer
+from .redact import SECRET_HEADERS, Redactor, redacted_request
+from .request import RequestBuilder, check_body, origin
+from .response import api_error, redirect_target
+from .retry import Attempt, decide, is_safe
+
+__all__ = ["OnRetry", "Session", "is_unauthorized"]
+
+# Called with a request, the number of the attempt, the seconds to wait, and the reason.
+OnRetry: TypeAlias = Callable[[httpx.Request, int, float, str], object]
+
+E = TypeVar("E", bound=Exception)
+
+MAX_REDIRECTS = 5
+_logger = logging.getLogger(__name__)
+
+
+def is_unauthorized(response: httpx.Response) -> bool:
+    """Return whether a server refused the credentials themselves, as 401 means (RFC 9110)."""
+    return response.status_code == 401
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _random() -> float:
+    return random.SystemRandom().random()
+
+
+class Session(Struct, kw_only=True, eq=False, weakref=True):
+    """What all requests of one client share.
+
+    Parameters
+    ----------
+    requests : RequestBuilder
+        Builds the requests, without credentials.
+    retries : int
+        The number of times that a safe request is sent again.
+    max_json_bytes : int
+        The largest size of a JSON answer.
+    store : CredentialStore
+        What identifies the user; sent to the server's own origin alone.
+    chain : CredentialChain or None
+        Where they come from.
+    is_unauthorized : callable
+        Returns whether a response refuses the credentials themselves.
+    error_message : callable
+        Returns what the decoded body of an error says, or None.
+    patience : float or None
+        The seconds that may be waited between attempts, in place of `retries`.
+    on_retry : callable or None
+        Called before each wait with the request, the number of the attempt, the seconds and the
+        reason.
+    pacer : Pacer
+        Says when the next request may be sent.
+    jitter : callable
+        Returns a random number between 0 and 1.
+    now : callable
+        Returns the date and time.
+    clock : callable
+        Returns the time in seconds, from any beginning.
+    """
+
+    requests: RequestBuilder
+    retries: int
+    max_json_bytes: int
+    store: CredentialStore
+    chain: CredentialChain | None = None
+    is_unauthorized: Callable[[httpx.Response], bool] = is_unauthorized
+    error_message: Callable[[object], str | None] = error_message
+    patience: float | None = None
+    on_retry: OnRetry | None = None
+    pacer: Pacer = field(default_factory=Pacer)
+    jitter: Callable[[], float] = _random
+    now: Callable[[], datetime] = _utc_now
+    clock: Callable[[], float] = time.monotonic
+
+    def __repr__(self) -> str:  # headers may hold secrets
+        return f"Session({self.requests.base_url!r})"
+
+    @property
+    def credentials(self) -> Credentials:
+        """What identifies the user now."""
+        return self.store.credentials
+
+    @credentials.setter
+    def credentials(self, credentials: Credentials) -> None:
+        self.store.credentials = credentials
+
+    def send(self, send: Send) -> Flow[httpx.Response]:
+        """Send a request, again where that may help, and follow its redirects."""
+        url = self.requests.url(send)
+        check_body(send)
+        for _ in range(MAX_REDIRECTS + 1):
+            response, note = yield from self._attempts(send, url)
+            if response.is_success:
+                return response
+            target = redirect_target(response) if is_safe(send.method) else None
+            if target is None:
+                raise _noted(api_error(response, send.errors, self.error_message), note)
+            if origin(target) != origin(url):
+                send = replace(send, headers=_public_headers(send.headers))
+            url = target
+        error = TransportError(
+            f"{send.method} {self.requests.url(send)}: more than {MAX_REDIRECTS} redirects"
+        )
+        error.request = self.preview(send)
+        raise error
+
+    def _attempts(self, send: Send, url: httpx.URL) -> Flow[tuple[httpx.Response, str]]:
+        """Send a request until it succeeds, or sending it again can't help.
+
+        Return the response, and what is to be said of the attempts if it is an error.
+        """
+        if send.secrets and self.chain is not None:
+            self.chain.warn_if_plain()
+        credentials = self.credentials if self.is_authorized(send, url) else None
+        is_renewed = False
+        number, waited = 0, 0.0
+        while True:
+            authorization = None
+            if credentials is not None:
+                authorization = yield from credentials.authorize()
+            yield from self._pace()
+            exchange = self._exchange(send, url, authorization)
+            outcome: httpx.Response | TransportError
+            try:
+                outcome = response = yield exchange
+            except TransportError as error:
+                outcome = error
+            else:
+                if response.is_success:
+                    return response, ""
+                if credentials and authorization and not is_renewed:
+                    is_renewed = self.is_unauthorized(response)
+                    if is_renewed and (yield from credentials.renew(authorization)):
+                        continue
+            wait = self._decide(exchange, number, waited, outcome)
+            if wait is None:
+                note = f"Given up after {number + 1} attempts and {waited:.1f} s of waiting."
+                note = note if number else ""
+                if isinstance(outcome, TransportError):
+                    raise _noted(outcome, note)
+                return response, note
+            yield Sleep(wait)
+            number += 1
+            waited += wait
+
+    def _pace(self) -> Flow[None]:
+        """Wait until the next request may be sent."""
+        while wait := self.pacer.paused(self.clock()):
+            yield Sleep(wait)
+        if wait := self.pacer.reserve(self.clock()):
+            yield Sleep(wait)
+
+    def _exchange(self, send: Send, url: httpx.URL, authorization: str | None) -> Exchange:
+        if send.sink is not None:
+            send = replace(send, headers={**(send.headers or {}), **send.sink.headers()})
+        request = self.requests.build(send, url)
+        if authorization is not None:
+            request.headers["Authorization"] = authorization
+        fields = [str((send.data or {}).get(name)) for name in send.secrets]
+        return Exchange(send, request, Redactor((*fields, *self.credentials.secrets)))
+
+    def _decide(
+        self,
+        exchange: Exchange,
+        number: int,
+        waited: float,
+        outcome: httpx.Response | TransportError,
+    ) -> float | None:
+        """Return the seconds after which to send again, or None to accept the outcome."""
+        send = exchange.send
+        if isinstance(outcome, TransportError):
+            attempt = Attempt(
+                method=send.method,
+                number=number,
+                is_transient=outcome.transient,
+                is_unsent=outcome.unsent,
+                is_login=send.anonymous,
+                waited=waited,
+            )
+        else:
+            attempt = Attempt(
+                method=send.method,
+                number=number,
+                status=outcome.status_code,
+                headers=outcome.headers,
+                waited=waited,
+            )
+        wait, reason = decide(
+            attempt,
+            retries=self.retries,
+            now=self.now(),
+            jitter=self.jitter(),
+            patience=self.patience,
+        )
+        if wait is None:
+            _logger.debug("%s %s failed: %s", send.method, send.path, reason)
+            return None
+        if attempt.status == 429 or (attempt.status == 503 and "Retry-After" in attempt.headers):
+            self.pacer.pause(self.clock(), wait)
+        log = "%s %s is sent again in %.1f s, for the %d. time: %s"
+        _logger.info(log, send.method, send.path, wait, number + 1, reason)
+        if self.on_retry is not None:
+            self.on_retry(redacted_request(exchange), number + 1, wait, reason)
+        return wait
+
+    def is_authorized(self, send: Send, url: httpx.URL) -> bool:
+        """Return whether the credentials are sent, and not a header of the request's own."""
+        if send.anonymous or not self.requests.is_own(url):
+            return False
+        return not send.headers or "authorization" not in map(str.lower, send.headers)
+
+    def preview(self, send: Send) -> httpx.Request:
+        """Return the request as a user may see it: without credentials and secrets."""
+        check_body(send)
+        request = self.requests.build(send, self.requests.url(send))
+        return redacted_request(Exchange(send, request, Redactor()))
+
+
+def _noted(error: E, note: str) -> E:
+    if note:
+        error.add_note(note)
+    return error
+
+
+def _public_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a call's headers without those that are meant for the server that was asked."""
+    private = {name.lower() for name in (*SECRET_HEADERS, "Host")}
+    return {name: value for name, value in (headers or {}).items() if name.lower() not in private}

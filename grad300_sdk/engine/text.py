@@ -1,0 +1,52 @@
+"""Text in messages: shortened, made printable, and compared with the names that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["excerpt", "nearest", "printable"]
+
+
+def printable(text: str) -> str:
+    r"""Return a text with each character that a terminal would obey or hide written as an escape.
+
+    What `str.isprintable` accepts stays: control characters, line breaks, bidirectional marks and
+    lone surrogates do not.
+
+    Examples
+    --------
+    >>> printable("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def excerpt(text: str, length: int = 80) -> str:
+    r"""Return the beginning of a text as one printable line.
+
+    Examples
+    --------
+    >>> excerpt("<html>\n  <title>Bad gateway</title>", 15)
+    '<html> <title>B…'
+    """
+    begin = "".join(c if c.isprintable() else " " for c in text[: 4 * length])
+    line = " ".join(begin.split())
+    return f"{line[:length]}…" if len(line) > length or len(text) > 4 * length else line
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message that names the nearest of some names, if one is near.
+
+    Examples
+    --------
+    >>> nearest("serach", ["get", "search"])
+    "; did you mean 'search'?"
+    >>> nearest("x", ["get", "search"])
+    ''
+    """
+    from difflib import get_close_matches  # only a mistake needs it
+
+    found = get_close_matches(name, list(names), n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""

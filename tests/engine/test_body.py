@@ -5,16 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from grad300_sdk.engine import body as body_module
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import DecodeError, ServerError, TransportError
-from grad300_sdk.engine.sending.response import BodyDecoder, decode_json
+from grad300_sdk.engine.sending.response import BodyDecoder, decode_json, describe
 from tests.support.wire import CLOSE, RESET, Act, Wire, answer, chunked
 
 from .test_translation import assert_harmless
@@ -66,7 +65,6 @@ BAD_BODIES = {
     "200 000 levels": answer(b"[" * 200_000 + b"]" * 200_000),
     "200 000 objects": answer(b'{"a":' * 200_000 + b"1" + b"}" * 200_000),
     "a number of 5000 digits": answer(b'{"a": ' + b"1" * 5000 + b"}"),
-    "a lone surrogate": answer(b'{"a": "\\ud800"}'),
     "an open string after NaN": answer(b'[NaN, "' + b'\\"' * 400_000),
 }
 
@@ -91,7 +89,7 @@ def test_the_error_says_what_came(harness: Any, library: Any, wire: Any) -> None
     with pytest.raises(DecodeError) as caught:
         got(harness, library, server)
     assert "GET" in str(caught.value)
-    assert "text/html; charset=utf-8, '<html> <h1>Down  [31m for maintenance</h1>xxx" in str(
+    assert "text/html; charset=utf-8, '<html> <h1>Down [31m for maintenance</h1>xxx" in str(
         caught.value
     )
     assert caught.value.response.content == page
@@ -210,13 +208,14 @@ def test_json_above_the_limit_is_refused_before_it_is_held(
     harness: Any, library: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, bomb: bool
 ) -> None:
     sizes: list[int] = []
-    count = BodyDecoder._counted_in
+    feed = BodyDecoder.feed
 
-    def counted(self: BodyDecoder, data: bytes) -> bytes:
-        sizes.append(len(data))
-        return count(self, data)
+    def counted(self: BodyDecoder, piece: bytes) -> Iterator[bytes]:
+        for data in feed(self, piece):
+            sizes.append(len(data))
+            yield data
 
-    monkeypatch.setattr(BodyDecoder, "_counted_in", counted)
+    monkeypatch.setattr(BodyDecoder, "feed", counted)
     content = b"[" + b" " * 50_000_000 + b"]"
     if bomb:
         server = wire(answer(gzip.compress(content, 9), Content_Encoding="gzip"))
@@ -273,14 +272,14 @@ def test_whatever_its_body_an_error_status_is_an_error_status(
 
 
 def test_a_described_body_is_short_and_on_one_line() -> None:
-    assert body_module.describe(response(b"")) == "no content type, an empty body"
+    assert describe(response(b"")) == "no content type, an empty body"
     odd = response(b"a\n\x00b" + b"\xff" * 10_000, {"Content-Type": "x" * 1000})
-    assert len(body_module.describe(odd)) < 200
-    assert body_module.describe(odd).isprintable()
+    assert len(describe(odd)) < 200
+    assert describe(odd).isprintable()
 
 
 def response(content: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
-    """Give a response that was read."""
+    """Return a response that was read."""
     request = httpx.Request("GET", "http://library.test/")
     return httpx.Response(200, content=content, headers=headers, request=request)
 

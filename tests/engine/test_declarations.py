@@ -6,7 +6,6 @@ import inspect
 import json
 import pickle
 from collections.abc import Callable
-from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypedDict, Unpack
@@ -223,7 +222,7 @@ def test_a_default_stands_in_the_path() -> None:
 
 
 def test_a_method_has_to_be_named() -> None:
-    with pytest.raises(TypeError, match=r"as in @endpoint\('GET'\), not <function"):
+    with pytest.raises(TypeError, match=r"as in @endpoint\('GET'\); got <function"):
         endpoint(lambda node, send: None)
 
 
@@ -258,7 +257,7 @@ def test_a_node_is_no_list(shelf: Any) -> None:
     for look in (list, lambda node: "a" in node):
         with pytest.raises(TypeError, match=r"<Tags /tags/> is on the server; use its search\(\)"):
             look(tags)
-        with pytest.raises(TypeError, match="no list of anything"):
+        with pytest.raises(TypeError, match="is not a list"):
             look(Tag(tags, name="a"))
 
 
@@ -295,7 +294,7 @@ def test_given() -> None:
 
 def test_what_may_be_said_is_what_is_taken() -> None:
     assert set(ClientOptions.__annotations__) <= set(inspect.signature(Root).parameters)
-    assert set(SendOptions.__annotations__) == {field.name for field in fields(Send)}
+    assert set(SendOptions.__annotations__) == set(Send.__struct_fields__)
 
 
 # Envelopes
@@ -357,7 +356,9 @@ def test_json_is_written_as_it_is_read(
 def test_what_is_no_such_envelope(
     harness: Any, shelf: Any, wire: Callable[..., Wire], content: bytes
 ) -> None:
-    with pytest.raises(DecodeError, match="/tags/ answered 200 with what is not the JSON"):
+    with pytest.raises(
+        DecodeError, match="answered 200 with a body that is not the expected"
+    ):
         harness.call(shelf(wire(answer(content)).url).tags.get)
 
 
@@ -438,7 +439,7 @@ def test_a_link_that_leads_elsewhere_is_not_followed(
     client = shelf(transport=httpx.MockTransport(handle), credentials=Token("t0k"))
     items = client.tags.search(reader="me")
     assert harness.next(items) == 1
-    with pytest.raises(DecodeError, match="a link that leads nowhere on this server") as caught:
+    with pytest.raises(DecodeError, match="a link that does not lead to this server") as caught:
         harness.next(items)
     assert len(sent) == 1
     assert caught.value.response is not None
@@ -456,7 +457,7 @@ def test_links_that_go_round_end_with_an_error(
     server = wire(answerer=next_page)
     items = shelf(server.url).tags.search(reader="me", page=1)
     assert [harness.next(items) for _ in loop] == [1] * len(loop)
-    with pytest.raises(DecodeError, match="a link to a page that was there"):
+    with pytest.raises(DecodeError, match="a link to an earlier page"):
         harness.next(items)
     assert len(server.requests) == len(loop)
 

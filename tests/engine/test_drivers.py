@@ -73,7 +73,7 @@ def test_a_flow_that_is_yielded_as_it_is(harness: Any, driver: Any) -> None:
     def flow() -> Flow[None]:
         yield get("/1")
 
-    with pytest.raises(TypeError, match="where it needs 'yield from', or an effect"):
+    with pytest.raises(TypeError, match="must yield effects; other flows need 'yield from'"):
         harness.call(driver.run, flow())
 
 

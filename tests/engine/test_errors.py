@@ -104,10 +104,11 @@ PROBLEM = {"type": "int", "loc": ["query", "limit"], "msg": "must be above 0", "
         ({"detail": 5}, "5"),
         ({"detail": []}, "the server answered 422 Unprocessable Entity: "),
         ({"detail": None}, "the server answered 422 Unprocessable Entity: "),
-        (
-            {"message": "other"},
-            'the server answered 422 Unprocessable Entity: {"message":"other"}',
-        ),
+        ({"message": "other"}, "other"),
+        ({"error": {"code": 5, "message": "other"}}, "other"),
+        ({"title": "RFC 9457", "status": 422}, "RFC 9457"),
+        ({"title": "less", "detail": "more"}, "more"),
+        ({"odd": "other"}, 'the server answered 422 Unprocessable Entity: {"odd":"other"}'),
         (["list"], 'the server answered 422 Unprocessable Entity: ["list"]'),
     ],
 )

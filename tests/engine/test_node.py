@@ -223,7 +223,7 @@ def test_the_response_of_a_call(harness: Any, client: Any, requests: list[httpx.
 def test_arguments_are_checked_in_every_way(
     harness: Any, client: Any, requests: list[httpx.Request], way: str
 ) -> None:
-    with pytest.raises(TypeError, match="unexpected keyword argument 'pgae'"):
+    with pytest.raises(TypeError, match="has no parameter 'pgae'; did you mean 'page'"):
         getattr(client.books.get, way)(pgae=1)
     with pytest.raises(TypeError):
         getattr(client.books.get, way)(1, 2)
@@ -236,8 +236,8 @@ def test_arguments_are_checked_in_every_way(
 def test_endpoints_describe_themselves() -> None:
     assert isinstance(Book.get, Endpoint)
     assert isinstance(Books.search, Endpoint)
-    assert Books.search.gives_items
-    assert not Book.get.gives_items
+    assert Books.search.yields_items
+    assert not Book.get.yields_items
     assert Book.get.name == "get"
     assert Book.get.__doc__ == "Get what is known of the book."
     assert list(Book.lend.__signature__.parameters) == ["self", "reader"]

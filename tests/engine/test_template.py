@@ -120,10 +120,10 @@ def test_values_that_would_ask_for_something_else_are_refused(
         ("/{a}}", "braces"),
         ("/a#b", "%23"),
         ("/a{#b}", "%23"),
-        ("/{a-b}", "no name"),
-        ("/{1a}", "no name"),
-        ("/{a b}", "no name"),
-        ("/{é}", "no name"),
+        ("/{a-b}", "not a name"),
+        ("/{1a}", "not a name"),
+        ("/{a b}", "not a name"),
+        ("/{é}", "not a name"),
     ],
 )
 def test_broken_templates_are_refused(text: str, message: str) -> None:

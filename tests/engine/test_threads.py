@@ -18,6 +18,7 @@ import pytest
 from grad300_sdk.engine import Exclusive, Flow, Gather, Send
 from grad300_sdk.engine.errors import RequestTimeoutError
 from grad300_sdk.engine.flow import Sleep
+from tests.support.connections import held_connection
 from tests.support.library import BlockingLibrary
 from tests.support.wire import STALL, Received, Step, Wire, answer
 
@@ -52,7 +53,7 @@ def full() -> Iterator[str]:
 
 @pytest.fixture
 def server(wire: Callable[..., Wire]) -> Wire:
-    """CancelToken in the midst of a body, and of nothing else."""
+    """Stop in the middle of a body at one path, and answer at every other."""
 
     def answerer(request: Received) -> Step:
         return [*answer(b"{", length=2), STALL] if request.target == "/stall" else answer(b"{}")
@@ -148,16 +149,14 @@ def assert_stopped(client: BlockingLibrary, server: Wire, crew: Crew, began: flo
     assert crew.ended == 3
     assert helpers() == []
     assert server.all_closed()
-    connections = client.driver.connections
-    assert sum(map(len, connections._idle.values())) == 0
-    assert [connections._free.acquire(blocking=False) for _ in range(9)].count(True) == (
-        client.max_connections
-    )
+    with ExitStack() as stack:  # each connection can be had again
+        for _ in range(client.max_connections):
+            stack.enter_context(held_connection(client))
 
 
 def helpers() -> list[threading.Thread]:
     """Give the threads of drivers that run."""
-    return [thread for thread in threading.enumerate() if thread.name == "helper"]
+    return [thread for thread in threading.enumerate() if thread.name == "worker"]
 
 
 def fail() -> None:
@@ -295,7 +294,7 @@ def test_the_next_address_is_tried(server: Wire, monkeypatch: pytest.MonkeyPatch
 def test_a_free_connection_is_not_waited_for_longer_than_elsewhere(server: Wire) -> None:
     with (
         BlockingLibrary(server.url, timeout=0.3, max_connections=1, retries=3) as client,
-        client.driver.connections.client(client.books.get.request()),
+        held_connection(client),
         pytest.raises(RequestTimeoutError, match="all 1 connections are in use"),
     ):
         client.driver.run(others(send("/again"), send("/again")))
@@ -305,7 +304,7 @@ def test_a_thread_that_can_not_be_started(server: Wire, monkeypatch: pytest.Monk
     start, started = threading.Thread.start, []
 
     def start_two(thread: threading.Thread) -> None:
-        if thread.name == "helper":
+        if thread.name == "worker":
             started.append(thread)
             if len(started) > 2:
                 raise RuntimeError("can't start new thread")
@@ -314,13 +313,14 @@ def test_a_thread_that_can_not_be_started(server: Wire, monkeypatch: pytest.Monk
     monkeypatch.setattr(threading.Thread, "start", start_two)
     with BlockingLibrary(server.url) as client:
         began = time.monotonic()
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            client.driver.run(others(nap(), nap(), nap(), nap(), nap()))
+        results = client.driver.run(others(*(send(f"/{number}") for number in range(5))))
         assert time.monotonic() - began < 5
+        assert [response.json() for response in results] == [{}] * 5
+        assert len(started) == 3
         assert helpers() == []
 
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_no_flows_at_once_are_refused(limit: int) -> None:
-    with pytest.raises(ValueError, match=f"limit is {limit}, but must be at least 1"):
+    with pytest.raises(ValueError, match=f"limit must be at least 1, not {limit}"):
         Gather([], limit)

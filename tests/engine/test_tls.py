@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from grad300_sdk.engine.errors import TransportError
+from tests.support.connections import held_connection
 from tests.support.library import BlockingLibrary
 from tests.support.wire import Answerer, Wire
 
@@ -119,7 +120,7 @@ def test_certificates_are_loaded_once(
     with BlockingLibrary(server.url, max_connections=2) as client:
         client.books["1"].get()
         monkeypatch.delenv("SSL_CERT_FILE")
-        with client.driver.connections.client(client.books.get.request()):
+        with held_connection(client):
             assert is_right(client.books["2"].get(), 2)
     assert server.connections == 2
 

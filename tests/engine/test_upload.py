@@ -20,7 +20,7 @@ import pytest
 
 from grad300_sdk.engine.credentials import TokenFile
 from grad300_sdk.engine.errors import APIError, TransportError
-from grad300_sdk.engine.sending.upload import prepared
+from grad300_sdk.engine.sending.upload import prepare_files
 from tests.support.library import BlockingLibrary
 from tests.support.wire import RESET, Received, Wire, answer
 
@@ -220,16 +220,16 @@ def test_a_pipe_and_a_closed_file_are_refused(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(writing)
     with open(reading, "rb") as pipe, pytest.raises(ValueError, match="give its bytes"):
-        prepared({"f": pipe})
+        prepare_files({"f": pipe})
     with pytest.raises(ValueError, match="closed file"):
-        prepared({"f": pipe})
+        prepare_files({"f": pipe})
 
     class OnlyRead:
         def read(self, size: int = -1) -> bytes:
             return b""
 
     with pytest.raises(ValueError, match="give its bytes"):
-        prepared({"f": OnlyRead()})
+        prepare_files({"f": OnlyRead()})
 
 
 def test_a_command_names_the_files(library: Any, tmp_path: Path) -> None:

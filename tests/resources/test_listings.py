@@ -156,7 +156,7 @@ def test_wrong_arguments(harness: Harness, connect: Callable[..., Any], call: st
     archive = FakeArchive([])
     client = connect(archive)
     for scans in (client.scans, client.scans["TPI"]):
-        with pytest.raises(ValueError, match="max_results must be at least [01], not 0"):
+        with pytest.raises(ValueError, match=r"max_results must be at least [01], not 0"):
             harness.call(getattr(scans, call), max_results=0)
         with pytest.raises(TypeError, match="limit"):
             harness.call(getattr(scans, call), limit=3)

@@ -63,7 +63,8 @@ class Network(ABC):
         self.options = options
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
         self.pacer = Pacer(options.max_requests_per_second)
-        reset_in_children.add(self.pacer)
+        self._context: ssl.SSLContext | None = None
+        reset_in_children.update((self, self.pacer))
         self._environment = EnvironmentProxies() if options.trust_env else None
 
     @abstractmethod
@@ -94,6 +95,10 @@ class Network(ABC):
     async def aclose(self) -> None:
         """Close the connections."""
 
+    def reset_after_fork(self) -> None:
+        """Start over in a child: another thread may have held a lock of OpenSSL's."""
+        self._context = None
+
     async def leave(self, user: object) -> None:
         """Remove a user; close the connections after the last one."""
         self.users.discard(user)
@@ -122,7 +127,8 @@ class Network(ABC):
         if url.scheme == "http":  # nothing is verified, and loading the certificates takes 20 ms
             verify = _plain_context()
         elif not isinstance(verify, ssl.SSLContext):
-            verify = _tls_context(verify, self.options.trust_env)
+            self._context = self._context or _tls_context(verify, self.options.trust_env)
+            verify = self._context
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         return {"limits": limits, "verify": verify, "proxy": self.proxy(url)}
 
@@ -214,15 +220,15 @@ class Unsuspended(httpx.AsyncByteStream):
         raise StopAsyncIteration
 
 
-# Networks whose connections a forked process must not share with the one that it came from.
+# What a forked process must not share with the one that it came from.
 reset_in_children: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def _reset_after_fork() -> None:
     for made in (_plain_context, _default_context, _trusting):
         made.cache_clear()  # another thread may have held a lock of OpenSSL's
-    for network in list(reset_in_children):
-        network.reset_after_fork()
+    for item in list(reset_in_children):
+        item.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -18,7 +18,6 @@ from .base import (
     Unsuspended,
     has_leftover,
     release_nothing,
-    reset_in_children,
 )
 from .streams import SyncBackend
 from .threads import acquire, gather_in_threads, sleep
@@ -53,10 +52,10 @@ class SyncNetwork(Network):
         self._inherited: list[list[_Connection]] = []
         self._idle: dict[Any, list[_Connection]] = {}
         self.reset_after_fork()
-        reset_in_children.add(self)
 
     def reset_after_fork(self) -> None:
         """Start without connections, and leave those there are to the process that made them."""
+        super().reset_after_fork()
         self._inherited += self._idle.values()
         self._idle = {}
         self._free = threading.Semaphore(self.options.max_connections)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 __all__ = ["Pacer"]
@@ -14,11 +15,16 @@ class Pacer:
     ----------
     max_requests_per_second : float or None
         The largest rate; None for no limit.
+
+    Attributes
+    ----------
+    resume : float
+        The moment until which all requests are held back.
     """
 
     def __init__(self, max_requests_per_second: float | None = None) -> None:
         self._interval = 0.0 if max_requests_per_second is None else 1 / max_requests_per_second
-        self._next = self._resume = -float("inf")
+        self._next = self.resume = -math.inf
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
@@ -34,11 +40,7 @@ class Pacer:
     def pause(self, now: float, seconds: float) -> None:
         """Hold all requests back for so many seconds."""
         with self._lock:
-            self._resume = max(self._resume, now + seconds)
-
-    def paused(self, now: float) -> float:
-        """Return the seconds for which requests are held back."""
-        return max(self._resume - now, 0.0)
+            self.resume = max(self.resume, now + seconds)
 
     def reserve(self, now: float) -> float:
         """Return the seconds until a request may be sent, and keep that moment for it."""

@@ -47,6 +47,7 @@ _ENCODED_HEADERS = {b"content-encoding", b"content-length", b"etag"}
 # Values of Content-Encoding that servers send for a body that is not encoded.
 _NO_ENCODINGS = {"", "identity", "none", "binary", "utf-8", "utf8", "8bit", "7bit"}
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNREADABLE = object()
 _REDACTOR = "redactor"  # where a response keeps it
 
 
@@ -218,7 +219,10 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError:
-            return msgspec.convert(_decode_leniently(content), type=kind)
+            value = _decode_leniently(content)
+            if value is _UNREADABLE:
+                raise
+            return msgspec.convert(value, type=kind)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         kind = excerpt(response.headers.get("Content-Type", "no content type"))
@@ -231,9 +235,12 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
 def _decode_leniently(content: bytes) -> Any:
     """Return JSON whose encoder wrote ``NaN``, ``Infinity``, ``1e400`` or a lone surrogate.
 
-    Such a number is None, and such a character U+FFFD.
+    Such a number is None, and such a character U+FFFD; `_UNREADABLE` stands for anything else.
     """
-    value = json.loads(content, parse_constant=lambda name: None, parse_float=_finite)
+    try:
+        value = json.loads(content.decode(), parse_constant=lambda name: None, parse_float=_finite)
+    except ValueError:  # which holds the body, and stays out of the context of ours
+        return _UNREADABLE
     if b"\\u" not in content:
         return value
     text = json.dumps(value, ensure_ascii=False)

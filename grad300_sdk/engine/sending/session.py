@@ -6,6 +6,7 @@ Retries, redirects and logging in are flows like any other.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -139,11 +140,12 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         credentials = self.credentials if self.is_authorized(send, url) else None
         is_renewed = False
         number, waited = 0, 0.0
+        resumed = -math.inf
         while True:
             authorization = None
             if credentials is not None:
                 authorization = yield from credentials.authorize()
-            yield from self._pace()
+            yield from self._pace(resumed)
             exchange = self._exchange(send, url, authorization)
             outcome: httpx.Response | TransportError
             try:
@@ -164,14 +166,16 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                 if isinstance(outcome, TransportError):
                     raise _noted(outcome, note)
                 return response, note
+            resumed = self.pacer.resume
             yield Sleep(wait)
             number += 1
             waited += wait
 
-    def _pace(self) -> Flow[None]:
-        """Wait until the next request may be sent."""
-        while wait := self.pacer.paused(self.clock()):
-            yield Sleep(wait)
+    def _pace(self, resumed: float) -> Flow[None]:
+        """Wait until the next request may be sent; for the moment `resumed` it has waited."""
+        while (moment := self.pacer.resume) > self.clock() and moment != resumed:
+            yield Sleep(moment - self.clock())
+            resumed = moment
         if wait := self.pacer.reserve(self.clock()):
             yield Sleep(wait)
 
@@ -222,7 +226,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             return None
         if attempt.status == 429 or (attempt.status == 503 and "Retry-After" in attempt.headers):
             self.pacer.pause(self.clock(), wait)
-        log = "%s %s is sent again in %.1f s, for the %d. time: %s"
+        log = "%s %s is sent again in %.1f s (retry %d): %s"
         _logger.info(log, send.method, send.path, wait, number + 1, reason)
         if self.on_retry is not None:
             self.on_retry(redacted_request(exchange), number + 1, wait, reason)

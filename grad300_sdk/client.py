@@ -28,6 +28,9 @@ class Archive(Root[M]):
     """The tree of the archive's API."""
 
     _logs_in_at_once: ClassVar[bool] = False
+    # The largest page that the server sent in full: it sends pages of that size.
+    largest_full_page: int = 0
+    _not_shown = Root._not_shown | {"largest_full_page"}
 
     def __init__(
         self,

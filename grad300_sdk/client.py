@@ -28,8 +28,6 @@ class Archive(Root[M]):
     """The tree of the archive's API."""
 
     _logs_in_at_once: ClassVar[bool] = False
-    # The largest page that the server sent in full: it sends pages of that size.
-    largest_full_page: int = 0
     _not_shown = Root._not_shown | {"largest_full_page"}
 
     def __init__(
@@ -82,6 +80,8 @@ class Archive(Root[M]):
             proxy=proxy,
             transport=transport,
         )
+        # The largest page that the server sent in full: it sends pages of that size.
+        self.largest_full_page = 0
         if self._logs_in_at_once:
             self.driver.run(self.session.credentials.authorize())
 

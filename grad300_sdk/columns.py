@@ -15,12 +15,12 @@ from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
 from types import NoneType
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from astropy.table import MaskedColumn
 from astropy.time import Time
-from msgspec import Struct, defstruct
+from msgspec import UNSET, Struct, UnsetType, defstruct
 from msgspec.structs import astuple
 
 from grad300_sdk.errors import DecodeError
@@ -76,17 +76,24 @@ class Cells(Struct):
         as a list. None if there are no values.
     mask : ndarray or None
         Where an array lacks a value; None if nowhere.
+    absent : ndarray or None
+        Where a row lacks the key itself; None if nowhere.
     """
 
     count: int
     types: set[type]
     data: Any = None
     mask: Any = None
+    absent: Any = None
 
     @classmethod
-    def pack(cls, values: Sequence[Any]) -> Self:
-        """Make cells of values."""
+    def pack(cls, values: Sequence[Any]) -> Cells:
+        """Make cells of values, UNSET where a row lacks the key."""
         types = set(map(type, values))
+        if UnsetType in types:
+            cells = cls.pack([None if value is UNSET else value for value in values])
+            cells.absent = np.array([value is UNSET for value in values])
+            return cells
         kinds = types - {NoneType}
         if not kinds:
             return cls(len(values), types)
@@ -104,7 +111,9 @@ class Cells(Struct):
             filler = kind()
             filled = [filler if value is None else value for value in values]
         data = _pack_texts(filled) if kind is str else _pack_numbers(filled, kind)
-        return cls(len(values), types, list(values) if data is None else data, mask)
+        if data is None:
+            return cls(len(values), types, list(values))
+        return cls(len(values), types, data, mask)
 
     @classmethod
     def join(cls, parts: list[Cells]) -> Cells:
@@ -128,7 +137,14 @@ class Cells(Struct):
     def select(self, positions: Sequence[int]) -> Cells:
         """Return the cells at these positions."""
         values = self.tolist()
-        return Cells.pack([values[position] for position in positions])
+        cells = Cells.pack([values[position] for position in positions])
+        cells.absent = None if self.absent is None else self.absent[list(positions)]
+        return cells
+
+    @property
+    def are_absent(self) -> bool:
+        """Whether no row has the key."""
+        return self.count == 0 or (self.absent is not None and bool(self.absent.all()))
 
     def tolist(self) -> list[Any]:
         """Return the values."""
@@ -146,6 +162,8 @@ class Cells(Struct):
         """Where there is no value, as an array."""
         if self.data is None:
             return np.ones(self.count, bool)
+        if isinstance(self.data, list):
+            return np.array([value is None for value in self.data])
         return np.zeros(self.count, bool) if self.mask is None else self.mask
 
     def equals(self, other: Cells) -> bool:
@@ -235,11 +253,13 @@ class Dates(Struct):
             texts, form = _parse_padded(values), "padded"
             if texts is None:
                 texts, form = _parse_each(values), "mixed"
-        return None if texts is None else cls(cells.count, texts, cells.mask, form)
+        mask = cells.missing if NoneType in cells.types else None
+        return None if texts is None else cls(cells.count, texts, mask, form)
 
     @classmethod
     def join(cls, parts: list[Dates]) -> Dates:
         """Make dates of the dates of consecutive pages."""
+        parts = [part for part in parts if part.count]
         count = sum(part.count for part in parts)
         forms = {part.form for part in parts if part.texts is not None}
         if not forms:
@@ -260,9 +280,10 @@ class Dates(Struct):
     def select(self, positions: Sequence[int]) -> Dates:
         """Return the dates at these positions."""
         index = np.array(positions, int)
-        texts = None if self.texts is None else self.texts[index]
+        if self.missing[index].all():
+            return Dates(len(index))
         mask = None if self.mask is None else self.mask[index]
-        return Dates(len(index), texts, mask, self.form)
+        return Dates(len(index), self.texts[index], mask, self.form)
 
     @property
     def missing(self) -> Any:
@@ -324,9 +345,9 @@ def _parse_alike(cells: Cells) -> tuple[Any, tuple[int, int] | None]:
     if cells.mask is not None:
         letters = letters.copy()
         letters[cells.mask] = letters[~cells.mask][0]
-    if not letters.all():
-        return None, None
     width = letters.shape[1]
+    if width < _SECONDS or not letters.all():
+        return None, None
     for offset in (b"Z", b"+00:00"):
         if (letters[:, -len(offset) :] == list(offset)).all():
             letters = letters[:, : -len(offset)]
@@ -421,8 +442,14 @@ class ScanColumns(Struct):
         if self.positions is not None:
             ranks = {position: rank for rank, position in enumerate(self.positions)}
             positions = [ranks[position] for position in positions if position in ranks]
-        cells = {key: cells.select(positions) for key, cells in self.cells.items()}
-        return ScanColumns(len(positions), self.scan_types.select(positions), cells, None, faults)
+        selected = {key: cells.select(positions) for key, cells in self.cells.items()}
+        scan_types = self.scan_types.select(positions)
+        return ScanColumns(len(positions), scan_types, _without_absent(selected), faults=faults)
+
+
+def _without_absent(cells: dict[str, Any]) -> dict[str, Any]:
+    """Return cells without those of keys that no row has."""
+    return {k: v for k, v in cells.items() if k in FIELDS or not v.are_absent}
 
 
 class MisfitError(Exception):
@@ -476,20 +503,22 @@ class ColumnReader(PageReader[ScanColumns]):
 
     def _read_structs(self, rows: list[Any]) -> Page[ScanColumns]:
         values = _in_blocks(sorted(self._keys), rows, astuple)
-        columns = _from_values(values, len(rows), self._struct_type)
-        matches = None
+        ids = pack_ids(values["id"] if "id" in values else [None] * len(rows))
+        positions: Sequence[int] = range(len(rows))
         if not self._filters.is_empty:
             nothing = [None] * len(rows)
             filtered = (values.get(key, nothing) for key in ("object", "file_name", "date"))
-            matches = list(map(self._filters.match_values, *filtered))
-        return Page(pack_ids(values["id"] if rows else []), matches, columns)
+            matches = map(self._filters.match_values, *filtered)
+            positions = [p for p, is_match in enumerate(matches) if is_match]
+            values = {key: [column[p] for p in positions] for key, column in values.items()}
+        return Page(ids, positions, _from_values(values, len(positions), self._struct_type))
 
 
 @lru_cache(64)
 def _row_type(keys: frozenset[str]) -> Any:
     """Return the struct of rows with these keys; None if there can't be one."""
     names = {f"key_{number}": key for number, key in enumerate(sorted(keys))}
-    fields = [(name, Any, None) for name in names]
+    fields = [(name, Any, UNSET) for name in names]
     try:
         return defstruct("Row", fields, rename=names, forbid_unknown_fields=True, gc=False)
     except ValueError:  # a key that can't be a field's name
@@ -505,7 +534,7 @@ def _transpose(rows: Sequence[Any]) -> dict[str, list[Any]]:
         # With one more key, a tuple comes of a single one too.
         return _in_blocks(keys, rows, itemgetter(*keys, "id"))
     except KeyError:
-        return _in_blocks(keys, rows, lambda row: (*map(row.get, keys), None))
+        return _in_blocks(keys, rows, lambda row: (*(row.get(key, UNSET) for key in keys), None))
 
 
 def _in_blocks(
@@ -539,7 +568,7 @@ def _from_values(
         scan_types = _parse_types(packed.pop("scan_type", nothing))
     else:
         scan_types = Cells(count, {str}, np.full(count, scan_type.value.encode()))
-    return ScanColumns(count, scan_types, {**fitted, **packed})
+    return ScanColumns(count, scan_types, {**fitted, **_without_absent(packed)})
 
 
 def _fit(cells: Cells, kind: type) -> Cells:
@@ -593,7 +622,10 @@ def join_columns(pages: list[ScanColumns], scan_type: ScanType | None) -> dict[s
         cells: Any = Dates.join(parts) if field.kind is datetime else Cells.join(parts)
         columns[field.name] = _make_column(cells, field.kind, times)
         if key == "id":
-            types = Cells.join([page.scan_types for page in pages])
+            if scan_type is None:
+                types = Cells.join([page.scan_types for page in pages if page.count])
+            else:
+                types = Cells(cells.count, {str}, np.full(cells.count, scan_type.value.encode()))
             columns["scan_type"] = _make_column(types, str, times)
     further = sorted(keys.difference(FIELDS))
     for key in further:
@@ -642,8 +674,7 @@ def _make_column(cells: Cells | Dates, kind: type, times: Times) -> Any:
         return times[-1][1]
     if isinstance(cells.data, list):  # of text that is not ASCII: other lists do not fit
         texts = np.array([value or "" for value in cells.data])
-        missing = np.array([value is None for value in cells.data])
-        return MaskedColumn(texts, mask=missing, copy=False)
+        return MaskedColumn(texts, mask=cells.missing, copy=False)
     data = cells.filled(_DTYPES[kind])
     mask = cells.missing if NoneType in cells.types else False
     return MaskedColumn(to_unicode(data) if kind is str else data, mask=mask, copy=False)

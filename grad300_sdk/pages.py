@@ -45,14 +45,14 @@ class Page(Struct, Generic[S], frozen=True):
     ----------
     ids : sequence
         The id of each row that the server sent.
-    matches : sequence of bool or None
-        Whether each row matches the filters; None if all do.
+    positions : sequence of int
+        The positions of the rows that match the filters.
     rows : Selectable
-        All rows, in the form that is wanted.
+        Those rows, in the form that is wanted.
     """
 
     ids: Ids
-    matches: Sequence[bool] | None
+    positions: Sequence[int]
     rows: S
 
 
@@ -82,8 +82,12 @@ class PageReader(ABC, Generic[S]):
         rows = decode(list[Any])
         if self._label:
             rows = [{**row, **self._label} if isinstance(row, dict) else row for row in rows]
-        matches = None if self._filters.is_empty else list(map(self._filters.match, rows))
-        return Page(pack_ids(list(map(_id_of, rows))), matches, self._convert(rows))
+        ids = pack_ids(list(map(_id_of, rows)))
+        positions: Sequence[int] = range(len(rows))
+        if not self._filters.is_empty:
+            positions = [p for p in positions if self._filters.match(rows[p])]
+            rows = [rows[p] for p in positions]
+        return Page(ids, positions, self._convert(rows))
 
     @abstractmethod
     def _convert(self, rows: list[Any]) -> S:

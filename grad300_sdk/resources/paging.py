@@ -162,7 +162,10 @@ class Paginator(Generic[S]):
         self._offset += size
         self._largest = max(self._largest, size)
         self.is_done |= self._pages_needed() == 0
-        return page.rows if len(wanted) == size else page.rows.select(wanted)
+        if len(wanted) == len(page.positions):
+            return page.rows
+        ranks = {position: rank for rank, position in enumerate(page.positions)}
+        return page.rows.select([ranks[position] for position in wanted])
 
     def next_pages(self, count: float) -> Iterator[Flow[Page[S]]]:
         """Yield the flows that fetch the next pages, as long as there may be more of them."""
@@ -198,16 +201,11 @@ class Paginator(Generic[S]):
 
     def _wanted(self, page: Page[S]) -> tuple[list[int], bool]:
         """Return the positions of the wanted rows, each once, and whether any row is new."""
-        positions, has_new = [], False
-        for position, id_ in enumerate(page.ids):
-            if id_ is None:
-                positions.append(position)
-            elif self._seen.add(id_):
-                positions.append(position)
-                has_new = True
-        if page.matches is not None:
-            positions = [position for position in positions if page.matches[position]]
-        return positions, has_new
+        is_repeated = [id_ is not None and not self._seen.add(id_) for id_ in page.ids]
+        has_new = any(
+            id_ is not None and not r for id_, r in zip(page.ids, is_repeated, strict=True)
+        )
+        return [p for p in page.positions if not is_repeated[p]], has_new
 
     def _pages_needed(self) -> float:
         """Return the fewest pages that hold what is missing, if each is full of wanted rows."""

@@ -34,9 +34,8 @@ __all__ = ["AsyncClient", "Client"]
 class Archive(Root[M]):
     """The tree of the archive's API."""
 
-    # The largest page that the server ever filled, which later listings need not try again.
-    largest_full_page = 0
     _logs_in_at_once: ClassVar[bool] = False
+    _hidden_names = Root._hidden_names | {"largest_full_page"}
 
     def __init__(
         self,
@@ -96,6 +95,8 @@ class Archive(Root[M]):
             max_requests_per_second=max_requests_per_second,
             on_retry=on_retry,
         )
+        # The largest page that the server sent in full: it sends pages of that size.
+        self.largest_full_page = 0
         if self._logs_in_at_once:
             self.driver.run(self.session.credentials.authorize())
 

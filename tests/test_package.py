@@ -104,7 +104,7 @@ def within(name: str, *packages: str) -> bool:
 
 
 # What takes plain data, and knows no client.
-ADAPTERS = ("filters", "fits", "records", "tables")
+ADAPTERS = ("columns", "filters", "fits", "pages", "records", "tables")
 ADAPTERS_MAY = (*ADAPTERS, "configuration", "engine.body", "engine.errors", "errors", "settings")
 HTTPX_MAY = ("client", "connections", "credentials", "drivers", "session", "translation")
 

@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, cast
+from functools import partial
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    SupportsIndex,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+)
 
 from grad300_sdk.engine import (
     Flow,
     ItemsFlow,
     M,
     Node,
+    Send,
     Sender,
     check_integer,
     child,
+    decode_json,
     endpoint,
     iterator,
 )
 from grad300_sdk.filters import DateLike, Filters
-from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
+from grad300_sdk.pages import Page, PageReader, RecordReader, RowReader, Selectable
+from grad300_sdk.records import ScanRecord, ScanType, drop_faults, make_record
 from grad300_sdk.resources.files import ScanFile
-from grad300_sdk.resources.paging import Row, Search, Walk, gather
+from grad300_sdk.resources.paging import (
+    PageSizes,
+    Paginator,
+    Row,
+    Search,
+    fetch_all,
+    iterate,
+)
 from grad300_sdk.settings import setting
 
 if TYPE_CHECKING:
@@ -31,9 +52,23 @@ if TYPE_CHECKING:
     from grad300_sdk.downloads import Progress
     from grad300_sdk.tables import ScanTable
 
-__all__ = ["Scan", "ScanCollection", "Scans", "describe_listing"]
+__all__ = ["ListingOptions", "Scan", "ScanCollection", "Scans", "describe_listing"]
 
+S = TypeVar("S", bound=Selectable)
+# Names that other interfaces have for these parameters.
+_SYNONYMS = {"limit": "max_results", "name": "scan_name", "object": "source"}
 ScanTypeLike: TypeAlias = ScanType | Literal["TPI", "Images", "Spectrum", "OnOff"]
+
+
+class ListingOptions(TypedDict, total=False):
+    """What scans to list; see `ScanCollection.search`."""
+
+    source: str | None
+    scan_name: str | None
+    date_from: DateLike | None
+    date_to: DateLike | None
+    page_size: int | None
+    max_results: int | None
 
 
 class Scan(Node[M], template="{+parent}{scan_id}"):
@@ -71,7 +106,7 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         ...         client.scans["Images"][row["id"]].get() == row
         True
         """
-        return (yield from send.json(dict[str, Any]))
+        return send.json(dict[str, Any])
 
     @endpoint("GET")
     def record(self, send: Sender) -> Flow[ScanRecord]:
@@ -108,17 +143,7 @@ class Listing(Node[M], ABC):
     def _type(self) -> ScanType | None:
         return None
 
-    def _search(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> ItemsFlow[Row]:
+    def _search(self, send: Sender, **options: Unpack[ListingOptions]) -> ItemsFlow[Row]:
         """Iterate over the scans that match, whatever number of pages that takes.
 
         Sends ``GET /scans/{scan_type}/``, once a page. Pages are asked for as they are needed,
@@ -163,21 +188,11 @@ class Listing(Node[M], ABC):
         ...     set(names)
         {'sun'}
         """
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        for walk in self._walks(search):
-            yield from walk.flow(self.client.session)
+        search = Search.from_arguments(**options)
+        for paginator in self._paginators(search, RowReader):
+            yield from iterate(paginator, self._sizes, self.client.max_connections)
 
-    def _records(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> Flow[list[ScanRecord]]:
+    def _records(self, send: Sender, **options: Unpack[ListingOptions]) -> Flow[list[ScanRecord]]:
         """List the scans that match, as records.
 
         Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
@@ -210,21 +225,11 @@ class Listing(Node[M], ABC):
         ...     [record.source for record in records]
         ['casa', 'casa']
         """
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        rows, _ = yield from self._all(search)
-        return make_records(rows, self._type)
+        search = Search.from_arguments(**options)
+        pages, _ = yield from self._fetch_all(search, RecordReader)
+        return drop_faults(record for page in pages for record in page)
 
-    def _table(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> Flow[ScanTable]:
+    def _table(self, send: Sender, **options: Unpack[ListingOptions]) -> Flow[ScanTable]:
         """List the scans that match, as a table.
 
         Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
@@ -260,26 +265,37 @@ class Listing(Node[M], ABC):
         ...     print(table["dec"].unit, table["date"].scale, len(table))
         deg utc 2
         """
-        from grad300_sdk.tables import make_table
+        search = Search.from_arguments(**options)
+        from grad300_sdk.columns import ColumnReader
+        from grad300_sdk.tables import join_pages
 
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        rows, truncated = yield from self._all(search)
-        return make_table(rows, self._type, describe_listing(self, search.asked, truncated))
+        pages, truncated = yield from self._fetch_all(search, ColumnReader)
+        meta = describe_listing(self, search.arguments, truncated)
+        return join_pages(pages, self._type, meta)
 
     @abstractmethod
-    def _walks(self, search: Search) -> Iterator[Walk]:
-        """Give the walks through the listings, each made when the one before it has ended."""
+    def _paginators(
+        self, search: Search, reader: Callable[..., PageReader[S]]
+    ) -> Iterator[Paginator[S]]:
+        """Yield the paginators of the listings, each made when the one before it has ended."""
 
-    def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
-        session, ahead = self.client.session, self.client.max_connections
-        # Listings are fetched at once, but where a limit may leave nothing for the later ones.
-        walks = self._walks(search)
-        parts = [list(walks)] if search.max_results is None else ([walk] for walk in walks)
-        rows, truncated = [], False
-        for part in parts:
-            rows += yield from gather(part, session, ahead)
-            truncated |= any(walk.truncated for walk in part)
-        return rows, truncated
+    def _fetch_all(
+        self, search: Search, reader: Callable[..., PageReader[S]]
+    ) -> Flow[tuple[list[S], bool]]:
+        """Return the pages of all listings, and whether the server repeated itself."""
+        paginators = self._paginators(search, reader)
+        # Listings are fetched together, unless a limit may leave nothing for the later ones.
+        together = [list(paginators)] if search.max_results is None else ([p] for p in paginators)
+        pages: list[S] = []
+        truncated = False
+        for some in together:
+            pages += yield from fetch_all(some, self._sizes, self.client.max_connections)
+            truncated |= any(paginator.is_truncated for paginator in some)
+        return pages, truncated
+
+    @property
+    def _sizes(self) -> PageSizes:
+        return cast("PageSizes", self.client)
 
 
 class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
@@ -287,7 +303,7 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
 
     scan_type: ScanType
 
-    @endpoint("GET")
+    @endpoint("GET", synonyms={"max_results": "limit", "page_size": "limit"})
     def get(
         self,
         send: Sender,
@@ -336,16 +352,16 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         """
         if limit is None:
             limit = setting("default_page_size")
-        params = {
-            "offset": check_integer("offset", offset, 0),
-            "limit": check_integer("limit", limit, 1),
-            **Filters.check(source, scan_name, date_from, date_to).params,
-        }
-        return (yield from send.json(list[Any], params=params))
+        params = _page_params(
+            check_integer("offset", offset, 0),
+            check_integer("limit", limit, 1),
+            Filters.from_arguments(source, scan_name, date_from, date_to),
+        )
+        return send.json(list[Any], params=params)
 
-    search = iterator("GET")(Listing._search)
-    records = endpoint("GET")(Listing._records)
-    table = endpoint("GET")(Listing._table)
+    search = iterator("GET", synonyms=_SYNONYMS)(Listing._search)
+    records = endpoint("GET", synonyms=_SYNONYMS)(Listing._records)
+    table = endpoint("GET", synonyms=_SYNONYMS)(Listing._table)
 
     def __getitem__(self, scan_id: SupportsIndex) -> Scan[M]:
         if isinstance(scan_id, slice):
@@ -356,32 +372,32 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
     def _type(self) -> ScanType:
         return self.scan_type
 
-    def _walks(self, search: Search) -> Iterator[Walk]:
-        yield self._walk(search)
+    def _paginators(
+        self, search: Search, reader: Callable[..., PageReader[S]]
+    ) -> Iterator[Paginator[S]]:
+        yield self._paginator(search, reader(self.scan_type, search.filters))
 
-    def _walk(self, search: Search, found: int = 0, **label: str) -> Walk:
-        """Make the walk through this listing, after so many scans found in others."""
-        filters = search.filters
+    def _paginator(self, search: Search, reader: PageReader[S], found: int = 0) -> Paginator[S]:
+        def fetch(offset: int) -> Flow[Page[S]]:
+            params = _page_params(offset, search.page_size, search.filters)
+            response = yield Send(method="GET", path=self.path, params=params, expects_json=True)
+            return reader.read(partial(decode_json, response))
 
-        def fetch(offset: int) -> Flow[list[Row]]:
-            return self.get.flow(
-                offset=offset,
-                limit=search.page_size,
-                source=filters.source,
-                scan_name=filters.scan_name,
-                date_from=filters.date_from,
-                date_to=filters.date_to,
-            )
-
-        return Walk(search, fetch, self.client.max_connections, label, found)
+        return Paginator(search, fetch, found)
 
 
 class Scans(Listing[M], template="{+parent}/scans"):
     """The scans of all types."""
 
-    search = iterator("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._search)
-    records = endpoint("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._records)
-    table = endpoint("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._table)
+    search = iterator("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_SYNONYMS)(
+        Listing._search
+    )
+    records = endpoint("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_SYNONYMS)(
+        Listing._records
+    )
+    table = endpoint("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_SYNONYMS)(
+        Listing._table
+    )
 
     @endpoint("GET", "/{scan_type}/{scan_id}/download", for_each=("scan_type", "scan_id"))
     def download(
@@ -476,14 +492,21 @@ class Scans(Listing[M], template="{+parent}/scans"):
     def _ipython_key_completions_(self) -> list[str]:
         return [scan_type.value for scan_type in self]
 
-    def _walks(self, search: Search) -> Iterator[Walk]:
+    def _paginators(
+        self, search: Search, reader: Callable[..., PageReader[S]]
+    ) -> Iterator[Paginator[S]]:
         found = 0
         for scan_type in self:
             if found == search.max_results:
                 return
-            walk = self[scan_type]._walk(search, found, scan_type=scan_type.value)
-            yield walk
-            found = walk.found
+            pages = reader(scan_type, search.filters, is_labelled=True)
+            paginator = self[scan_type]._paginator(search, pages, found)
+            yield paginator
+            found = paginator.found
+
+
+def _page_params(offset: int, limit: int, filters: Filters) -> dict[str, Any]:
+    return {"offset": offset, "limit": limit, **filters.params}
 
 
 def describe_listing(

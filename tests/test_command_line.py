@@ -972,7 +972,9 @@ class TestWithinThisProcess:
             done = here(*access, "--verbose", "get", "/users/me")
         finally:
             logging.root.setLevel(level)
-        assert done.errors.startswith("httpx: HTTP Request: GET http://127.0.0.1:")
+        assert done.errors.startswith(
+            "grad300_sdk.engine.network.driver: HTTP Request: GET http://127.0.0.1:"
+        )
         assert done.errors.count("\n") == 1
 
     def test_completion(self, monkeypatch, capsys):

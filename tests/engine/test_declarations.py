@@ -356,9 +356,7 @@ def test_json_is_written_as_it_is_read(
 def test_what_is_no_such_envelope(
     harness: Any, shelf: Any, wire: Callable[..., Wire], content: bytes
 ) -> None:
-    with pytest.raises(
-        DecodeError, match="answered 200 with a body that is not the expected"
-    ):
+    with pytest.raises(DecodeError, match="answered 200 with a body that is not the expected"):
         harness.call(shelf(wire(answer(content)).url).tags.get)
 
 

@@ -149,14 +149,14 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             exchange = self._exchange(send, url, authorization)
             outcome: httpx.Response | TransportError
             try:
-                outcome = response = yield exchange
+                outcome = yield exchange
             except TransportError as error:
                 outcome = error
-            else:
-                if response.is_success:
-                    return response, ""
+            if isinstance(outcome, httpx.Response):
+                if outcome.is_success:
+                    return outcome, ""
                 if credentials and authorization and not is_renewed:
-                    is_renewed = self.is_unauthorized(response)
+                    is_renewed = self.is_unauthorized(outcome)
                     if is_renewed and (yield from credentials.renew(authorization)):
                         continue
             wait = self._decide(exchange, number, waited, outcome)
@@ -165,7 +165,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                 note = note if number else ""
                 if isinstance(outcome, TransportError):
                     raise _noted(outcome, note)
-                return response, note
+                return outcome, note
             resumed = self.pacer.resume
             yield Sleep(wait)
             number += 1

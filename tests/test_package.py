@@ -41,10 +41,14 @@ PUBLIC_NAMES = {
         *("Grad300", "Grad300Client", "ScanRecord"),
     },
     "grad300_sdk.engine": {
-        *("Async", "@AC@", "Sync", "@BC@", "Call", "ClientOptions"),
-        *("Exclusive", "FileContent", "Flow", "Items", "ItemsFlow", "M", "Node", "Resource"),
-        *("Root", "Send", "Sender", "Gather", "child", "endpoint", "given", "iterator"),
-        *("Anonymous", "Basic", "Credentials", "Login", "CredentialChain", "Token", "TokenFile"),
+        *("Anonymous", "Async", "Basic", "Call", "CallableNode", "Chunks", "ClientOptions"),
+        *("Comparison", "CredentialChain", "Credentials", "Exclusive", "FileContent"),
+        *("Flow", "Gather", "Items", "ItemsFlow", "Login", "M", "Node", "OnRetry"),
+        *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink"),
+        *("Sync", "Token", "TokenFile", "Tree", "TreeLine", "call_attributes", "check_base_url"),
+        *("check_integer", "check_path", "child", "decode_error", "decode_json", "describe"),
+        *("describe_bytes", "drop_none", "endpoint", "errors", "excerpt", "is_loopback"),
+        *("iterator", "nearest", "printable", "show_full_tracebacks", "without_body"),
     },
     "grad300_sdk.sandbox": {"Sandbox"},
 }

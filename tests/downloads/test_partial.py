@@ -449,11 +449,11 @@ def test_eight_threads_save_one_file_without_locks(
 ) -> None:
     arrived = Barrier(8)
 
-    def answer_all(request: Received) -> Any:
+    def answer_all() -> Iterator[bytes | Act]:
         arrived.wait(30)
-        return whole()
+        yield from whole()
 
-    server = wire(answerer=answer_all)
+    server = wire(answerer=lambda request: answer_all())
     with (
         Client(server.url, token=TOKEN, max_connections=8) as client,
         ThreadPoolExecutor(8) as pool,

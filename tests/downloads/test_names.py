@@ -77,3 +77,18 @@ def test_safe_name(name: str, safe: str | None) -> None:
 )
 def test_content_disposition_filename(header: str, name: str | None) -> None:
     assert content_disposition_filename(header) == name
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        'attachment; filename="a.fits"; x"y',
+        'attachment; filename="a.fits"junk',
+        'attachment; filename="a.fits", inline',
+        'attachment; filename="a.fits',
+        'attachment; filename=a.fits; filename="b.fits"',
+        'attachment; filename = "a.fits" ;',
+    ],
+)
+def test_a_name_with_junk_after_it_is_read(header: str) -> None:
+    assert content_disposition_filename(header) == "a.fits"

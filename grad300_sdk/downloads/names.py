@@ -75,7 +75,7 @@ def content_disposition_filename(header: str) -> str | None:
         # RFC 6266, section 4.3: the encoded form (RFC 5987) is preferred to the plain one.
         values.sort(key=lambda value: not isinstance(value, tuple))
         name = collapse_rfc2231_value(values[0]) if values else ""
-        # The parser leaves the quotes where something follows the second, or where that is missing.
+        # The parser leaves the quotes where the second one is missing, or something follows it.
         quoted = _QUOTED.match(name)
         return safe_name(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else name)
     except (TypeError, ValueError):  # from a malformed header

@@ -1,0 +1,254 @@
+"""Bodies: whole, cut, compressed, too large, and JSON of every kind."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from grad300_sdk.engine.errors import DecodeError, ServerError, TransportError
+from grad300_sdk.engine.sending.response import BodyDecoder, decode_json, describe
+from tests.support.wire import CLOSE, RESET, Act, Wire, answer, chunked
+
+GZIPPED = gzip.compress(b'{"a": [1, 2, 3]}')
+
+
+def got(harness: Any, library: Callable[..., Any], wire: Wire, **options: Any) -> Any:
+    """Ask for a book."""
+    return harness.call(library(wire.url, **options).books["1"].get)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (GZIPPED, "gzip"),
+        (GZIPPED, " GZip "),
+        (GZIPPED, "x-gzip"),
+        (gzip.compress(b'{"a": [1,') + gzip.compress(b" 2, 3]}"), "gzip"),
+        (zlib.compress(b'{"a": [1, 2, 3]}'), "deflate"),
+        (b'{"a": [1, 2, 3]}', "identity"),
+    ],
+)
+def test_compressed_bodies_are_read(
+    harness: Any, library: Any, wire: Any, content: bytes, encoding: str
+) -> None:
+    server = wire(answer(content, Content_Encoding=encoding))
+    assert got(harness, library, server) == {"a": [1, 2, 3]}
+    pieces = chunked(*(content[i : i + 1] for i in range(len(content))), Content_Encoding=encoding)
+    server = wire([*pieces, b"0\r\n\r\n"])
+    assert got(harness, library, server) == {"a": [1, 2, 3]}
+
+
+BAD_BODIES = {
+    "gzip cut": answer(GZIPPED[:-9], Content_Encoding="gzip"),
+    "gzip in name only": answer(b'{"a": 1}', Content_Encoding="gzip"),
+    "gzip, then rubbish": answer(GZIPPED + b"rubbish", Content_Encoding="gzip"),
+    "an encoding not asked for": answer(b"{}", Content_Encoding="br"),
+    "HTML": answer(b"<html><h1>Maintenance</h1>", Content_Type="text/html"),
+    "empty": answer(b""),
+    "blank": answer(b" \r\n"),
+    "no UTF-8": answer(b'{"a": "\xff\xfe"}'),
+    "Latin-1": answer('{"a": "é"}'.encode("latin-1")),
+    "UTF-16": answer('{"a": 1}'.encode("utf-16")),
+    "cut": answer(b'{"a": [1, 2'),
+    "two values": answer(b"{} {}"),
+    "of another shape": answer(b"[1, 2]"),
+    "null": answer(b"null"),
+    "200 000 levels": answer(b"[" * 200_000 + b"]" * 200_000),
+    "200 000 objects": answer(b'{"a":' * 200_000 + b"1" + b"}" * 200_000),
+    "a number of 5000 digits": answer(b'{"a": ' + b"1" * 5000 + b"}"),
+    "an open string after NaN": answer(b'[NaN, "' + b'\\"' * 400_000),
+}
+
+
+@pytest.mark.parametrize("step", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_body_that_is_no_such_json_is_a_decode_error(
+    harness: Any, library: Any, wire: Any, step: Any
+) -> None:
+    server = wire(step, answer(b"{}"))
+    client = library(server.url, retries=3)
+    with pytest.raises(DecodeError) as caught:
+        harness.call(client.books["1"].get)
+    assert caught.value.request.url == f"{server.url}/books/1"
+    assert len(str(caught.value)) < 500
+    assert harness.call(client.books["2"].get) == {}
+    assert [request.target for request in server.requests] == ["/books/1", "/books/2"]
+
+
+def test_the_error_says_what_came(harness: Any, library: Any, wire: Any) -> None:
+    page = b"<html>\n<h1>Down \x1b[31m for\tmaintenance</h1>" + b"x" * 1000
+    server = wire(answer(page, Content_Type="text/html; charset=utf-8"))
+    with pytest.raises(DecodeError) as caught:
+        got(harness, library, server)
+    assert "GET" in str(caught.value)
+    assert "text/html; charset=utf-8, '<html> <h1>Down [31m for maintenance</h1>xxx" in str(
+        caught.value
+    )
+    assert caught.value.response.content == page
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b"[NaN, -Infinity, Infinity, 1]", [None, None, None, 1]),
+        (b'{"NaN": NaN, "a": "NaN, \\" Infinity"}', {"NaN": None, "a": 'NaN, " Infinity'}),
+        (b'["Infinity"]', ["Infinity"]),
+        (b'[{"\\\\": NaN}]', [{"\\": None}]),
+    ],
+)
+def test_nan_and_infinity_are_read_as_null(content: bytes, value: Any) -> None:
+    assert decode_json(response(content)) == value
+
+
+@pytest.mark.parametrize("content", [b"[XNaN]", b"NaN Infinity", b"[NaN"])
+def test_what_is_not_json_even_so_is_refused(content: bytes) -> None:
+    with pytest.raises(DecodeError):
+        decode_json(response(content))
+
+
+@pytest.mark.parametrize("digits", [18, 20, 310, 4301, 100_000])
+def test_long_numbers_are_read_or_refused(digits: int) -> None:
+    try:
+        (value,) = decode_json(response(b"[" + b"1" * digits + b"]"))
+    except DecodeError:
+        assert digits > 300
+    else:
+        assert value == (10**digits - 1) // 9 or value == pytest.approx(float("1" * digits))
+
+
+def test_no_depth_of_nesting_gives_another_error() -> None:
+    for depth in range(1, 1200, 7):
+        for open_, close in ((b"[", b"]"), (b'{"a":', b"}")):
+            try:
+                decode_json(response(open_ * depth + b"1" + close * depth))
+            except DecodeError as error:
+                assert "nested too deeply" in str(error)  # noqa: PT017
+
+
+CUT: dict[str, list[bytes | Act]] = {
+    "with a length": [*answer(b'{"a"', length=100), CLOSE],
+    "with a length, nothing": [*answer(b"", length=100), CLOSE],
+    "with a length, reset": [*answer(b'{"a"', length=100), RESET],
+    "chunked": [*chunked(b'{"a"', b": 1"), CLOSE],
+    "chunked, reset": [*chunked(b'{"a"', b": 1"), RESET],
+    "within a chunk": [*chunked(b'{"a"'), b"10\r\n123", CLOSE],
+    "no chunk": [*chunked(b'{"a"'), b"what?\r\n", CLOSE],
+}
+
+
+@pytest.mark.parametrize("step", CUT.values(), ids=CUT)
+def test_a_body_that_is_cut_is_asked_for_again(
+    harness: Any, library: Any, wire: Any, step: Any
+) -> None:
+    server = wire(step, step, answer(b'{"a": 2}'))
+    client = library(server.url, retries=2, max_connections=1)
+    assert harness.call(client.books["1"].get) == {"a": 2}
+    server = wire(step, step, answer(b'{"a": 2}'))
+    client = library(server.url, retries=1, max_connections=1)
+    with pytest.raises(TransportError) as caught:
+        harness.call(client.books["1"].get)
+    assert caught.value.request.url.path == "/books/1"
+    assert harness.call(client.books["1"].get) == {"a": 2}
+    assert len(server.requests) == 3
+
+
+def test_a_body_without_a_length_ends_with_the_connection(
+    harness: Any, library: Any, wire: Any
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    server = wire([head, b'{"a": ', b"1}", CLOSE], [head, b'{"a": ', CLOSE])
+    client = library(server.url)
+    assert harness.call(client.books["1"].get) == {"a": 1}
+    with pytest.raises(DecodeError):
+        harness.call(client.books["1"].get)
+
+
+@pytest.mark.parametrize("bomb", [True, False])
+def test_json_above_the_limit_is_refused_before_it_is_held(
+    harness: Any, library: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, bomb: bool
+) -> None:
+    sizes: list[int] = []
+    feed = BodyDecoder.feed
+
+    def counted(self: BodyDecoder, piece: bytes) -> Iterator[bytes]:
+        for data in feed(self, piece):
+            sizes.append(len(data))
+            yield data
+
+    monkeypatch.setattr(BodyDecoder, "feed", counted)
+    content = b"[" + b" " * 50_000_000 + b"]"
+    if bomb:
+        server = wire(answer(gzip.compress(content, 9), Content_Encoding="gzip"))
+    else:
+        server = wire(answer(content))
+    with pytest.raises(DecodeError, match="more than the 1000000 bytes"):
+        got(harness, library, server, max_json_bytes=1_000_000)
+    assert sum(sizes) < 2_000_000
+    assert max(sizes) <= 200_000
+
+
+def test_the_limit_is_of_json_alone(harness: Any, library: Any, wire: Any) -> None:
+    server = wire(answer(b"1" * 10), answer(b"1" * 11), answer(b"1" * 11), answer(b"1" * 11))
+    client = library(server.url, max_json_bytes=10)
+    assert harness.call(client.get_json, "/number") == 1_111_111_111
+    with pytest.raises(DecodeError):
+        harness.call(client.get_json, "/number")
+    assert harness.call(client.books["1"].text.get) == b"1" * 11
+    assert harness.call(client.request, "GET", "/number").content == b"1" * 11
+
+
+def test_a_file_comes_as_it_is(harness: Any, library: Any, wire: Any) -> None:
+    content = bytes(range(256)) * 1000
+    server = wire(answer(content))
+    assert harness.call(library(server.url).books["1"].text.get) == content
+    assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+ERROR_BODIES = {
+    "an encoding not asked for": answer(b"\x01", "503 Busy", Content_Encoding="br"),
+    "gzip cut": answer(GZIPPED[:-9], "503 Busy", Content_Encoding="gzip"),
+    "gzip in name only": answer(b"oh no", "503 Busy", Content_Encoding="gzip"),
+    "endless": answer(b"x" * 3_000_000, "503 Busy"),
+    "a bomb": answer(gzip.compress(b"x" * 30_000_000), "503 Busy", Content_Encoding="gzip"),
+    "a charset that is none": answer(b"oh no", "503 Busy", Content_Type="text/html; charset=hex"),
+    "an unknown charset": answer(b"oh no", "503 Busy", Content_Type="text/html; charset=klingon"),
+    "an undefined charset": answer(b"no", "503 Busy", Content_Type="text/html; charset=undefined"),
+    "deep": answer(b"[" * 100_000, "503 Busy"),
+}
+
+
+@pytest.mark.parametrize("step", ERROR_BODIES.values(), ids=ERROR_BODIES)
+def test_whatever_its_body_an_error_status_is_an_error_status(
+    harness: Any, library: Any, wire: Any, step: Any
+) -> None:
+    server = wire(step, step, answer(b"{}"))
+    client = library(server.url, retries=1, max_connections=1)
+    with pytest.raises(ServerError) as caught:
+        harness.call(client.books["1"].get)
+    assert caught.value.status_code == 503
+    assert len(caught.value.response.content) < 400_000
+    assert len(str(caught.value)) < 500
+    assert harness.call(client.books["1"].get) == {}
+
+
+def test_a_described_body_is_short_and_on_one_line() -> None:
+    assert describe(response(b"")) == "no content type, an empty body"
+    odd = response(b"a\n\x00b" + b"\xff" * 10_000, {"Content-Type": "x" * 1000})
+    assert len(describe(odd)) < 200
+    assert describe(odd).isprintable()
+
+
+def response(content: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
+    """Return a response that was read."""
+    request = httpx.Request("GET", "http://library.test/")
+    return httpx.Response(200, content=content, headers=headers, request=request)
+
+
+def test_json_is_what_python_reads() -> None:
+    value = {"é": [1, 2.5, None, True, "\U0001f52d"], "": {"big": 2**63}}
+    assert decode_json(response(json.dumps(value).encode())) == value

@@ -117,7 +117,7 @@ class Client(Archive[Sync]):
     api_prefix : str, optional
         Path of the API on the server. It is not appended to a `base_url` that already ends with
         it.
-    timeout : float or httpx.Timeout, optional
+    timeout : float, optional
         Maximum time of each wait on the network, in seconds.
     token : str, optional
         Bearer token.
@@ -140,28 +140,27 @@ class Client(Archive[Sync]):
         Maximum number of simultaneous connections.
     headers : Mapping, optional
         Headers to add to every request to the archive's server.
-    verify : bool, ssl.SSLContext, str or Path
-        Verification of TLS certificates, as in `httpx.Client`, or the path of a file or folder of
-        trusted certificates.
-    proxy : str, httpx.URL or httpx.Proxy, optional
-        URL of a proxy for all requests, as in `httpx.Client`.
+    verify : ssl.SSLContext or bool
+        Verification of TLS certificates, as in `httpx.Client`.
+    proxy : str or httpx.Proxy, optional
+        Proxy for all requests, as in `httpx.Client`.
     allow_http : bool
         Whether credentials may be sent over plain HTTP to another machine. If False, the client
         does not send credentials that it found, and issues a warning for those you passed.
     transport : httpx.BaseTransport, optional
-        Transport that sends the requests instead of the network.
+        httpx transport that sends the requests instead of the network.
     trust_env : bool
-        Whether to read proxies and trusted certificates from the environment: ``HTTPS_PROXY``,
-        ``NO_PROXY``, ``SSL_CERT_FILE`` and others. The client never uses such a proxy for a server
-        on this machine.
+        Whether to take proxies and certificates from the environment: ``HTTPS_PROXY``,
+        ``NO_PROXY``, ``SSL_CERT_FILE`` and others. Requests to a server on this machine never go
+        through such a proxy.
     patience : float, optional
-        Maximum total time of the waits between the attempts at one request, in seconds, in place
-        of `retries`.
+        Maximum total time to wait between the attempts at one request, in seconds, instead of a
+        number of `retries`.
     max_requests_per_second : float, optional
-        Maximum rate of requests of this client and its copies in the process, all together.
+        Maximum rate of requests, shared with this client's copies in the same process.
     on_retry : callable, optional
-        Function to call before each retry, with the request (an `httpx.Request` without secrets),
-        the number of the attempt, the time to wait in seconds, and the reason.
+        Function to call before each wait, with the request (an `httpx.Request` without secrets),
+        the number of the attempt, the seconds to wait and the reason.
 
     Raises
     ------

@@ -62,7 +62,7 @@ class Grad300Client(Client):
         from grad300_sdk.tables import make_table
 
         scans = self.scans[ScanType(scan_type)]
-        arguments: dict[str, Any] = {
+        asked: dict[str, Any] = {
             "offset": offset,
             "limit": limit,
             "source": source,
@@ -70,9 +70,7 @@ class Grad300Client(Client):
             "date_from": date_from,
             "date_to": date_to,
         }
-        return make_table(
-            scans.get(**arguments), scans.scan_type, describe_listing(scans, arguments)
-        )
+        return make_table(scans.get(**asked), scans.scan_type, describe_listing(scans, asked))
 
     def list_records(
         self,
@@ -211,7 +209,7 @@ class Grad300Client(Client):
         TypeError
             If the record has no ``scan_type`` or no ``id``.
         FileExistsError
-            If there is a file of that name, and `overwrite` is not set.
+            If a file of that name exists, and `overwrite` is False.
         """
         from grad300_sdk.downloads import DownloadItem, log_stale_sizes
 

@@ -1,4 +1,4 @@
-"""The login endpoints, ``/login``."""
+"""``/login``: tokens."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ class Login(CallableNode[M], template="{+parent}/login"):
         ...     client.login.test_token()["email"] == sandbox.user
         True
         """
-        token = (yield from _request_token(send, email, password, _TokenResponse)).access_token.strip()
+        token = (
+            yield from _request_token(send, email, password, _TokenResponse)
+        ).access_token.strip()
         self.client.session.credentials = Token(token, source="login")
         return token
 
@@ -76,7 +78,7 @@ class Login(CallableNode[M], template="{+parent}/login"):
         Returns
         -------
         dict
-            The response, with ``access_token`` and ``token_type``.
+            The response: ``access_token`` and ``token_type``.
 
         Raises
         ------
@@ -129,7 +131,9 @@ class _TokenResponse(msgspec.Struct):
 def log_in(email: str, password: str) -> Flow[str]:
     """Request a token, like ``client.login.access_token``, and return only the token."""
     call = Login(None).access_token
-    response = yield from _request_token(Sender(call.method, call.path), email, password, _TokenResponse)
+    response = yield from _request_token(
+        Sender(call.method, call.path), email, password, _TokenResponse
+    )
     return response.access_token.strip()
 
 
@@ -140,7 +144,7 @@ def _request_token(send: Sender, email: str, password: str, kind: type[T]) -> Fl
         if not value:
             raise ValueError(f"{name} must not be empty")
         if value.encode(errors="replace").decode() != value:
-            raise ValueError(f"{name} contains a character that can't be encoded in UTF-8")
+            raise ValueError(f"{name} contains a character that cannot be encoded in UTF-8")
     return send.json(
         kind,
         data={"username": email, "password": password},

@@ -10,7 +10,7 @@ __all__ = ["OpenAPI"]
 
 _NOTES = {
     ("GET", "/openapi.json"): "a FastAPI server does not list its own description",
-    ("POST", "/login/test-token"): "sent by client.login.test_token() if GET is not allowed",
+    ("POST", "/login/test-token"): "sent by client.login.test_token() where GET is refused",
     ("GET", "/users/me"): "client.login.test_token() returns the same",
     ("GET", "/utils/health-check/"): "for monitoring the server",
 }
@@ -47,8 +47,8 @@ class OpenAPI(Node[M], template="{+parent}/openapi.json"):
         Returns
         -------
         Comparison
-            The requests that both have, that only the server has, and that only the tree has,
-            each with the calls that send it. Printing it shows a table, iterating over it yields
+            The paths that both have, that only the server has, and that only the tree has, each
+            with the calls that request it. Printing it shows a table, iterating over it yields
             the rows, and `both`, `only_server` and `only_tree` are its parts.
 
         Raises

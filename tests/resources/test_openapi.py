@@ -22,8 +22,8 @@ The server and the tree have:
 DIFFERENT = """\
 Only the server has:
   POST  /login/test-token                      client.resource('/login/test-token').post()
-                                               # sent by client.login.test_token() if GET is not \
-allowed
+                                               # sent by client.login.test_token() where GET is \
+refused
   GET   /users/me                              client.resource('/users/me').get()
                                                # client.login.test_token() returns the same
   GET   /utils/health-check/                   client.resource('/utils/health-check/').get()

@@ -35,7 +35,10 @@ def test_moments(value: Any) -> None:
     ("value", "says"),
     [
         (Time(["2025-02-04", "2025-02-05"]), "date_from is an array of times"),
-        (Time("2016-12-31T23:59:60"), "date_from is 2016-12-31T23:59:60.*, which is not a datetime"),
+        (
+            Time("2016-12-31T23:59:60"),
+            "date_from is 2016-12-31T23:59:60.*, which is not a datetime",
+        ),
     ],
 )
 def test_times_that_are_no_moments(value: Any, says: str) -> None:

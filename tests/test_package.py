@@ -105,7 +105,15 @@ def within(name: str, *packages: str) -> bool:
 
 # What takes plain data, and knows no client.
 ADAPTERS = ("columns", "filters", "fits", "pages", "partial", "records", "saving", "tables")
-ADAPTERS_MAY = (*ADAPTERS, "configuration", "engine.body", "engine.errors", "errors", "settings")
+ADAPTERS_MAY = (
+    *ADAPTERS,
+    "configuration",
+    "defaults",
+    "engine.body",
+    "engine.errors",
+    "errors",
+    "settings",
+)
 HTTPX_MAY = ("client", "connections", "credentials", "drivers", "session", "translation")
 
 

@@ -178,7 +178,9 @@ def test_bad_rows_are_left_out_with_one_warning():
 
 
 def test_one_bad_row():
-    with pytest.warns(Grad300Warning, match="^1 row was left out .* listing: 'junk' is not a scan$"):
+    with pytest.warns(
+        Grad300Warning, match="^1 row was left out .* listing: 'junk' is not a scan$"
+    ):
         assert make_records(["junk"], ScanType.TPI) == []
 
 

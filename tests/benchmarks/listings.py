@@ -9,7 +9,7 @@ from __future__ import annotations
 import httpx
 
 from grad300_sdk import Client, ScanType
-from grad300_sdk.settings import DEFAULTS
+from grad300_sdk.defaults import DEFAULTS
 from tests.benchmarks.requests import ratio, server
 
 

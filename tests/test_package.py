@@ -114,6 +114,11 @@ ADAPTERS_MAY = (
     "errors",
     "settings",
 )
+SETTINGS_MAY: dict[str, tuple[str, ...]] = {
+    "grad300_sdk.defaults": (),
+    "grad300_sdk.configuration": ("grad300_sdk.defaults",),
+    "grad300_sdk.settings": ("grad300_sdk.defaults", "grad300_sdk.configuration"),
+}
 HTTPX_MAY = ("client", "connections", "credentials", "drivers", "session", "translation")
 
 
@@ -135,6 +140,8 @@ def is_allowed(module: str, name: str) -> bool:
         return module in [f"grad300_sdk.engine.{part}" for part in HTTPX_MAY]
     if within(module, "grad300_sdk.engine"):
         return within(name, "grad300_sdk.engine") or not (own or within(name, "astropy"))
+    if own and module in SETTINGS_MAY:
+        return within(name, *SETTINGS_MAY[module])
     if module in [f"grad300_sdk.{part}" for part in ADAPTERS]:
         return not own or within(name, *(f"grad300_sdk.{part}" for part in ADAPTERS_MAY))
     return True
@@ -156,6 +163,9 @@ class TestImports:
             ("grad300_sdk.filters", "grad300_sdk.Client"),
             ("grad300_sdk.tables", "grad300_sdk.engine.Node"),
             ("grad300_sdk.client", "grad300_sdk.sandbox.Sandbox"),
+            ("grad300_sdk.configuration", "grad300_sdk.settings.setting"),
+            ("grad300_sdk.defaults", "grad300_sdk.configuration.conf"),
+            ("grad300_sdk.settings", "grad300_sdk.client.Client"),
             ("grad300_sdk.sandbox.files", "grad300_sdk.records.ScanType"),
         ],
     )

@@ -54,8 +54,6 @@ _DTYPES = {int: "i8", float: "f8", bool: "?", str: "S"}
 _EXACT = range(-(2**53), 2**53 + 1)
 # Rows turned into columns at a time: these stay in a processor's cache.
 _BLOCK = 256
-# Dates made into times at once, since the parser takes much memory.
-_AT_ONCE = 2**16
 # Bytes from which on an array is large: allocators keep the memory of smaller ones.
 _LARGE = 2**17
 # Servers send the same few keys; more keys than this are not rows of a listing.
@@ -137,8 +135,8 @@ class Cells(Struct):
         ):
             return cls(count, types, [value for part in parts for value in part.tolist()])
         dtype = arrays[0].dtype
-        data = np.concatenate([part.filled(dtype) for part in parts])
-        mask = np.concatenate([part.missing for part in parts]) if NoneType in types else None
+        data = _concatenate([part.filled(dtype) for part in parts])
+        mask = _concatenate([part.missing for part in parts]) if NoneType in types else None
         return cls(count, types, data, mask)
 
     def select(self, positions: Sequence[int]) -> Cells:
@@ -285,7 +283,7 @@ class Dates(Struct):
         if len(forms) > 1:
             form = "mixed" if "mixed" in forms else "padded"
         is_masked = any(part.texts is None or part.mask is not None for part in parts)
-        mask = np.concatenate([part.missing for part in parts]) if is_masked else None
+        mask = _concatenate([part.missing for part in parts]) if is_masked else None
         texts = [part.texts if isinstance(form, tuple) else part._padded() for part in parts]
         filler = next(some for some in texts if some is not None)[:1]
         texts = [
@@ -352,13 +350,10 @@ class Dates(Struct):
         texts = self.texts
         if texts is None:
             texts = np.full(self.count, b"2000-01-01T00:00:00")
-        precision = self.precision
-        column = _to_time(texts[:_AT_ONCE], precision)
-        if self.count > _AT_ONCE:
-            column = np.broadcast_to(column[:1], self.count, subok=True).copy()
-            for start in range(0, self.count, _AT_ONCE):
-                some = slice(start, start + _AT_ONCE)
-                column[some] = _to_time(texts[some], precision)
+        days = texts.astype("M8[D]")
+        is_sure = ((days >= _FIRST_SURE) & (days < _END_OF_SURE)).all()
+        with nullcontext() if is_sure else ignore_dubious_years():
+            column = Time(texts, format="isot", scale="utc", precision=self.precision)
         if self.texts is None or self.mask is not None:
             column[self.missing] = np.ma.masked
         return column
@@ -369,13 +364,6 @@ class Dates(Struct):
         letters = np.tile(_DATE, (self.count, 1))
         letters[:, : self.texts.itemsize] = _letters(self.texts)
         return letters.view(f"S{_MICROSECONDS}").reshape(-1)
-
-
-def _to_time(texts: Any, precision: int) -> Time:
-    days = texts.astype("M8[D]")
-    is_sure = ((days >= _FIRST_SURE) & (days < _END_OF_SURE)).all()
-    with nullcontext() if is_sure else ignore_dubious_years():
-        return Time(texts, format="isot", scale="utc", precision=precision)
 
 
 def _letters(texts: Any) -> Any:

@@ -484,20 +484,6 @@ def test_pages_are_decoded_to_structs_as_long_as_they_can_be():
     assert are_dicts == [True, False, False, True, False, False, True, False]
 
 
-def test_a_long_column_of_dates_is_parsed_in_parts():
-    rows = [
-        {**ROW, "id": n, "date": None if n == 5 else f"2025-02-04T09:{n % 60:02}:00"}
-        for n in range(70_000)
-    ]
-    table = make_table(rows, ScanType.TPI, {})
-    assert cells(table["date"])[4:7] == [
-        "2025-02-04T09:04:00.000",
-        None,
-        "2025-02-04T09:06:00.000",
-    ]
-    assert cells(table["date"])[69_999] == "2025-02-04T09:39:00.000"
-
-
 # Bad rows.
 
 

@@ -154,6 +154,9 @@ class TestImports:
             ("grad300_sdk.filters", "grad300_sdk.Client"),
             ("grad300_sdk.tables", "grad300_sdk.engine.Node"),
             ("grad300_sdk.client", "grad300_sdk.sandbox.Sandbox"),
+            ("grad300_sdk.configuration", "grad300_sdk.settings.setting"),
+            ("grad300_sdk.defaults", "grad300_sdk.configuration.conf"),
+            ("grad300_sdk.settings", "grad300_sdk.client.Client"),
             ("grad300_sdk.sandbox.files", "grad300_sdk.records.ScanType"),
         ],
     )

@@ -305,7 +305,7 @@ def test_ipython_shows_what_a_call_takes(ipython: dict[str, Any]) -> None:
     assert "Sends ``GET /scans/{scan_type}/``." in get
     login = ipython["client.login?"]
     assert "item(email: str, password: str) -> str" in login
-    assert "Log in, and use the token from now on." in login
+    assert "Log in and use the new token from now on." in login
 
 
 def test_ipython_shows_a_node_as_text_and_as_html(ipython: dict[str, Any]) -> None:

@@ -117,7 +117,7 @@ class Client(Archive[Sync]):
     api_prefix : str, optional
         Path of the API on the server. It is not appended to a `base_url` that already ends with
         it.
-    timeout : float, optional
+    timeout : float or httpx.Timeout, optional
         Maximum time of each wait on the network, in seconds.
     token : str, optional
         Bearer token.
@@ -140,22 +140,23 @@ class Client(Archive[Sync]):
         Maximum number of simultaneous connections.
     headers : Mapping, optional
         Headers to add to every request to the archive's server.
-    verify : ssl.SSLContext or bool
-        Verification of TLS certificates, as in `httpx.Client`.
-    proxy : str or httpx.Proxy, optional
+    verify : bool, ssl.SSLContext, str or Path
+        Verification of TLS certificates, as in `httpx.Client`, or the path of a file or folder of
+        trusted certificates.
+    proxy : str, httpx.URL or httpx.Proxy, optional
         Proxy for all requests, as in `httpx.Client`.
     allow_http : bool
         Whether credentials may be sent over plain HTTP to another machine. If False, the client
         does not send credentials that it found, and issues a warning for those you passed.
     transport : httpx.BaseTransport, optional
-        httpx transport that sends the requests instead of the network.
+        Transport that sends the requests instead of the network.
     trust_env : bool
         Whether to take proxies and certificates from the environment: ``HTTPS_PROXY``,
         ``NO_PROXY``, ``SSL_CERT_FILE`` and others. Requests to a server on this machine never go
         through such a proxy.
     patience : float, optional
-        Maximum total time to wait between the attempts at one request, in seconds, instead of a
-        number of `retries`.
+        Maximum total time of the waits between the attempts at one request, in seconds, in place
+        of `retries`.
     max_requests_per_second : float, optional
         Maximum rate of requests, shared with this client's copies in the same process.
     on_retry : callable, optional

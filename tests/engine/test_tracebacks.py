@@ -136,7 +136,6 @@ BAD: dict[str, Callable[[Any], Any]] = {
     "request": lambda client: client.books.get.request(pgae=1),
     "curl": lambda client: client.books.get.curl(pgae=1),
     "an iterator": lambda client: client.books.search(pages=0),
-    "a node": lambda client: client.books[""],
     "a method": lambda client: client.request("GET /", "/"),
 }
 

@@ -51,7 +51,6 @@ def refused() -> TransportError:
 def answered(exchange: Exchange, response: httpx.Response) -> httpx.Response:
     """Return a response as a driver returns it for an exchange."""
     response.request = exchange.request
-    response.extensions["redactor"] = exchange.redactor
     return whole_response(response, response.content, exchange)
 
 

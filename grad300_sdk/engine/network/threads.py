@@ -177,6 +177,7 @@ class _Team(Generic[T]):
         for worker in self._workers:
             if worker.done.is_set():
                 worker.join()
+        self._workers.clear()  # they hold the team, and with it the results
 
     def outcome(self) -> list[Any]:
         """Return the results, or raise the failure: an interrupt before any other."""

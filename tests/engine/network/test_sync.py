@@ -8,16 +8,21 @@ import os
 import signal
 import sys
 import threading
+import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from grad300_sdk.engine import Flow, Items, ItemsFlow
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import RequestTimeoutError
-from grad300_sdk.engine.network.sync import run_to_end
+from grad300_sdk.engine.flow import Sleep
+from grad300_sdk.engine.network.base import NetworkOptions
+from grad300_sdk.engine.network.driver import SyncDriver
+from grad300_sdk.engine.network.sync import SyncNetwork, run_to_end
 from tests.support.connections import held_connection
 from tests.support.echo import echo, is_right
 from tests.support.forks import answers_in_a_child, exit_status, needs_fork
@@ -114,20 +119,14 @@ def test_a_request_under_way_ends_before_its_connection_does(wire: Any) -> None:
     assert server.all_closed()
 
 
-def test_a_client_that_is_forgotten_ends_its_connections() -> None:
-    ended = threading.Event()
-
-    class Ending(Wire):
-        def _serve(self, *arguments: Any) -> None:
-            super()._serve(*arguments)
-            ended.set()
-
-    with Ending(answer(b"{}")) as server:
-        client = BlockingLibrary(server.url)
-        client.books["1"].get()
-        del client
-        gc.collect()
-        assert ended.wait(10)
+def test_a_client_that_is_forgotten_ends_its_connections(wire: Callable[..., Wire]) -> None:
+    server = wire(answer(b"{}"))
+    client = BlockingLibrary(server.url)
+    client.books["1"].get()
+    assert server.open_connections == 1
+    del client
+    gc.collect()
+    assert server.all_closed()
 
 
 # Forks and other processes
@@ -225,3 +224,75 @@ def test_nodes_work_in_another_process(server: Wire, way: str) -> None:
         assert os.getpid() not in {process for process, _ in results}
         assert all(r.headers["authorization"] == "Bearer t0k" for r in server.requests)
         assert all(r.headers["x-key"] == "k" for r in server.requests)
+
+
+# Coroutines that never suspend
+
+
+@types.coroutine
+def suspend() -> Generator[None, None, None]:
+    """Suspend the coroutine that awaits this, as a wait on an event loop does."""
+    yield
+
+
+def test_a_coroutine_is_run_to_its_end() -> None:
+    async def double(number: int) -> int:
+        return 2 * number
+
+    async def outer() -> int:
+        return await double(3) + 1
+
+    assert run_to_end(outer()) == 7
+
+
+def test_an_error_in_a_coroutine_is_raised() -> None:
+    async def fail() -> None:
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        run_to_end(fail())
+
+
+def test_a_coroutine_that_suspends_is_closed_and_refused() -> None:
+    ended: list[bool] = []
+
+    async def wait() -> None:
+        try:
+            await suspend()
+        finally:
+            ended.append(True)
+
+    with pytest.raises(RuntimeError, match="was suspended: something awaited in it"):
+        run_to_end(wait())
+    assert ended == [True]
+
+
+class Suspending(SyncNetwork):
+    """A network that truly awaits where it sleeps, as one of a blocking client must not."""
+
+    async def sleep(self, seconds: float) -> None:
+        await suspend()
+
+
+def test_an_effect_that_suspends_is_refused_in_a_blocking_client() -> None:
+    ended: list[bool] = []
+
+    def flow() -> Flow[None]:
+        try:
+            yield Sleep(1000.0)
+        finally:
+            ended.append(True)
+
+    session = BlockingLibrary().session
+    driver = SyncDriver(session, Suspending(NetworkOptions(max_connections=1)))
+    with pytest.raises(RuntimeError, match="a call of a blocking client was suspended"):
+        driver.run(flow())
+    assert ended == [True]
+
+    def items() -> ItemsFlow[int]:
+        yield Sleep(1000.0)
+        yield Items([1])
+
+    with pytest.raises(RuntimeError, match="a call of a blocking client was suspended"):
+        next(driver.iterate(items()))
+    driver.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 
-__all__ = ["show_full_tracebacks", "shorten"]
+__all__ = ["show_full_tracebacks", "shortening"]
 
 # Modules whose frames tell a user nothing: this package's, and those that it sends by.
 _INTERNAL = {__name__.partition(".")[0], "httpx", "httpcore", "h11", "anyio", "sniffio", "msgspec"}
@@ -32,14 +33,30 @@ def show_full_tracebacks(enabled: bool = True) -> None:
     _is_full = enabled
 
 
-def shorten(error: BaseException) -> None:
-    """Remove the internal frames from the tracebacks of an error and of what caused it.
+class _Shortening:
+    """Removes the internal frames from the tracebacks of an error and of what caused it.
 
-    The frame in which this is called stays, as the call that the user made; so do those of the
+    The frame that has the ``with`` stays, as the call that the user made; so do those of the
     user's own functions that the engine called, such as a progress callback.
     """
-    if _is_full:
-        return
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception) and not _is_full:
+            _shorten(error)
+
+
+shortening = _Shortening()
+
+
+def _shorten(error: Exception) -> None:
     if error.__traceback__ is not None:
         error.__traceback__.tb_next = _without_internal(error.__traceback__.tb_next)
     cause = error.__cause__  # the context may be the caller's own error
@@ -50,9 +67,12 @@ def shorten(error: BaseException) -> None:
 
 def _without_internal(traceback: TracebackType | None) -> TracebackType | None:
     frames: list[TracebackType] = []
+    is_internal = True
     while traceback is not None:
-        module = traceback.tb_frame.f_globals.get("__name__", "")
-        if module.partition(".")[0] not in _INTERNAL:
+        package = traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in sys.stdlib_module_names:  # which works for whoever called it
+            is_internal = package in _INTERNAL
+        if not is_internal:
             frames.append(traceback)
         traceback = traceback.tb_next
     kept: TracebackType | None = None

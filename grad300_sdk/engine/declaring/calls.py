@@ -9,7 +9,7 @@ from ..exploring.completion import Helpful
 from ..exploring.html import call_html, call_text
 from ..exploring.preview import first_response, first_send
 from ..flow import Send
-from ..tracebacks import shorten
+from ..tracebacks import shortening
 from .nodes import Async, Node, RootNode
 
 if TYPE_CHECKING:
@@ -91,39 +91,36 @@ class Call(Helpful, Generic[P, F, R, X]):
 
     def flow(self, *args: P.args, **kwargs: P.kwargs) -> F:
         """Return the call's flow, for use in another flow."""
-        flow: F = self._endpoint.flow(self.node, *args, **kwargs)
+        with shortening:
+            flow: F = self._endpoint.flow(self.node, *args, **kwargs)
         return flow
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Send the request, or the requests, and return the result."""
-        try:
+        with shortening:
             driver = self.client.driver
             flow: Any = self.flow(*args, **kwargs)
             result: Any = driver.iterate(flow) if self._endpoint.yields_items else driver.run(flow)
-        except Exception as error:
-            shorten(error)
-            raise
         return result  # type: ignore[no-any-return]
 
     def request(self, *args: P.args, **kwargs: P.kwargs) -> httpx.Request:
         """Return the (first) request of this call, unsent and without credentials."""
-        return self.client.session.preview(self._first(*args, **kwargs))
+        with shortening:
+            return self.client.session.preview(self._first(*args, **kwargs))
 
     def response(self, *args: P.args, **kwargs: P.kwargs) -> X:
         """Send the (first) request of this call and return the response itself."""
-        try:
+        with shortening:
             flow: Any = self.flow(*args, **kwargs)
             result: Any = self.client.driver.run(first_response(flow))
-        except Exception as error:
-            shorten(error)
-            raise
         return result  # type: ignore[no-any-return]
 
     def curl(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return a curl command that sends the same, without any secret."""
         from ..exploring.curl import curl  # with what it needs of the shell's rules
 
-        return curl(self.client.session, self._first(*args, **kwargs))
+        with shortening:
+            return curl(self.client.session, self._first(*args, **kwargs))
 
     def _first(self, *args: P.args, **kwargs: P.kwargs) -> Send:
         flow: Any = self.flow(*args, **kwargs)

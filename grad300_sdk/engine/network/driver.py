@@ -28,7 +28,7 @@ from ..flow import (
 )
 from ..sending.response import BodyDecoder, RateGuard, decoded_headers, whole_response
 from ..sending.session import Session
-from ..tracebacks import shorten
+from ..tracebacks import shortening
 from .aio import AsyncNetwork
 from .base import Network
 from .errors import map_httpx_errors
@@ -258,8 +258,6 @@ class _Iterating(Generic[T]):
             item: T = await self._next()
         except BaseException as error:
             await self.abandon(error)
-            if isinstance(error, Exception):
-                shorten(error)
             raise
         finally:
             self._is_busy = False
@@ -304,10 +302,11 @@ class _SyncItems(_Iterating[T]):
         return self
 
     def __next__(self) -> T:
-        try:
-            return run_to_end(self.advance())
-        except StopAsyncIteration:
-            raise StopIteration from None
+        with shortening:
+            try:
+                return run_to_end(self.advance())
+            except StopAsyncIteration:
+                raise StopIteration from None
 
     def close(self) -> None:
         """Abandon the rest."""
@@ -325,7 +324,8 @@ class _AsyncItems(_Iterating[T]):
         return self
 
     async def __anext__(self) -> T:
-        return await self.advance()
+        with shortening:
+            return await self.advance()
 
     async def aclose(self) -> None:
         """Abandon the rest."""
@@ -357,11 +357,8 @@ class AsyncDriver(Driver):
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end, and return its result."""
-        try:
+        with shortening:
             return await self.perform(flow)
-        except Exception as error:
-            shorten(error)
-            raise
 
     def iterate(self, flow: ItemsFlow[T]) -> AsyncIterator[T]:
         """Run a flow to its first effect now, and further as its items are asked for."""

@@ -106,8 +106,9 @@ def acquire(
 def gather_in_threads(run: Callable[[T], Any], items: Iterable[T], limit: int) -> list[Any]:
     """Call `run` with each item, at most `limit` at once, and return the results in order.
 
-    The calling thread is one of the workers, each of which runs in a copy of its context. After the first failure, or an interrupt, the
-    others are cancelled. Where the system starts no more threads, those there are do the work.
+    The calling thread is one of the workers, each of which runs in a copy of its context. After
+    the first failure, or an interrupt, the others are cancelled. Where the system starts no more
+    threads, those there are do the work.
     """
     team = _Team(run, items)
     try:

@@ -201,7 +201,7 @@ def test_a_wrong_yield_of_an_iterator(harness: Any, library: Any) -> None:
         @iterator("GET")
         def search(self, send: Sender) -> ItemsFlow[Any]:
             """Yield an item as it is."""
-            yield 1  # type: ignore[misc]
+            yield 1
 
     with pytest.raises(TypeError, match="a flow yielded 1, but must yield effects"):
         harness.list(Notes(library()).search())

@@ -251,7 +251,7 @@ def test_an_error_of_the_endpoint_s_own_is_not_taken_for_another(
         @endpoint("GET")
         def get(self, send: Sender, *, limit: int = 1) -> Flow[Any]:
             """Get it, after a mistake."""
-            return send.json(object, params={"limit": limit + "1"})  # type: ignore[operator]
+            return send.json(object, params={"limit": limit + "1"})
 
     with pytest.raises(TypeError, match="unsupported operand"):
         harness.call(Wrong(client).get, limit=1)

@@ -1,4 +1,4 @@
-"""The clients: GRAD300's tree, blocking and asynchronous."""
+"""The clients of the GRAD300 archive: `Client` and `AsyncClient`."""
 
 from __future__ import annotations
 
@@ -32,11 +32,10 @@ __all__ = ["AsyncClient", "Client"]
 
 
 class Archive(Root[M]):
-    """The tree of the archive's API."""
+    """The root of the archive's tree, which both clients share."""
 
-    # The largest page that the server ever filled, which later listings need not try again.
-    largest_full_page = 0
-    _logs_in_at_once: ClassVar[bool] = False
+    _logs_in_on_creation: ClassVar[bool] = False
+    _hidden_names = Root._hidden_names | {"largest_full_page"}
 
     def __init__(
         self,
@@ -66,7 +65,7 @@ class Archive(Root[M]):
     ) -> None:
         url = check_base_url(_or_setting(base_url, "base_url"))
         super().__init__(
-            _with_prefix(url, _or_setting(api_prefix, "api_prefix")),
+            _join_prefix(url, _or_setting(api_prefix, "api_prefix")),
             user_agent=f"grad300_sdk/{__version__}",
             timeout=_or_setting(timeout, "timeout"),
             retries=_or_setting(retries, "retries"),
@@ -96,7 +95,9 @@ class Archive(Root[M]):
             max_requests_per_second=max_requests_per_second,
             on_retry=on_retry,
         )
-        if self._logs_in_at_once:
+        # The largest page that the server sent in full: it sends pages of that size.
+        self.largest_full_page = 0
+        if self._logs_in_on_creation:
             self.driver.run(self.session.credentials.authorize())
 
     login = child(Login[M])
@@ -105,65 +106,66 @@ class Archive(Root[M]):
 
 
 class Client(Archive[Sync]):
-    """A client of the archive whose calls block.
+    """A synchronous client of the GRAD300 archive.
 
-    Making one sends nothing. Parameters that are None are taken from `conf`.
+    Creating a client sends nothing. A parameter that is None takes its value from `conf`.
 
     Parameters
     ----------
     base_url : str, optional
-        The archive's server.
+        URL of the archive's server.
     api_prefix : str, optional
-        The path on the server below which its API stands, unless `base_url` ends in it already.
+        Path of the API on the server. It is not appended to a `base_url` that already ends with
+        it.
     timeout : float, optional
-        Seconds for each wait on the network.
+        Maximum time of each wait on the network, in seconds.
     token : str, optional
-        A bearer token.
+        Bearer token.
     token_file : str or Path, optional
-        A file that holds a bearer token.
+        File with a bearer token.
     user, password : str, optional
-        The account to log in with, at the first request that needs it.
+        Account to log in with when a request first needs a token.
     force_noauth : bool
-        Use no credentials, not even those that could be found.
+        Whether to use no credentials, even if some could be found.
     fail_if_noauth : bool
-        Raise a `ValueError` if there are no credentials.
+        Whether to raise a `ValueError` if there are no credentials.
     auth_reload : bool
-        Renew a token before it expires, if it comes from a file or from logging in. A token that
-        the server refuses is renewed in any case.
+        Whether to renew a token from a file or from a login before it expires. A token that the
+        server rejects is renewed in any case.
     auth_reload_timeout : float
-        The number of seconds before it expires.
+        Time before the token's expiry at which it is renewed, in seconds.
     retries : int, optional
-        The number of times that a GET is sent again after a failure that may pass.
+        Maximum number of retries of a request that changes nothing, after temporary failures.
     max_connections : int, optional
-        The largest number of connections that are open at once.
+        Maximum number of simultaneous connections.
     headers : Mapping, optional
-        Headers of every request to the archive's server.
+        Headers to add to every request to the archive's server.
     verify : ssl.SSLContext or bool
-        How certificates are verified, as in httpx.
+        Verification of TLS certificates, as in `httpx.Client`.
     proxy : str or httpx.Proxy, optional
-        A proxy for all requests, as in httpx.
+        Proxy for all requests, as in `httpx.Client`.
     allow_http : bool
-        Whether credentials may go over plain http to another machine. If not, those found on this
-        machine are not sent, and a warning is issued for those you passed.
+        Whether credentials may be sent over plain HTTP to another machine. If False, the client
+        does not send credentials that it found, and issues a warning for those you passed.
     transport : httpx.BaseTransport, optional
-        What sends the requests in place of the network, as in httpx.
+        httpx transport that sends the requests instead of the network.
     trust_env : bool
-        Whether proxies and certificates come from the environment: ``HTTPS_PROXY``, ``NO_PROXY``,
-        ``SSL_CERT_FILE`` and others. A server on this machine is never reached through such a
-        proxy.
+        Whether to take proxies and certificates from the environment: ``HTTPS_PROXY``,
+        ``NO_PROXY``, ``SSL_CERT_FILE`` and others. Requests to a server on this machine never go
+        through such a proxy.
     patience : float, optional
-        The number of seconds that may be waited between the attempts at one request, in place of
-        `retries`.
+        Maximum total time to wait between the attempts at one request, in seconds, instead of a
+        number of `retries`.
     max_requests_per_second : float, optional
-        The largest rate of requests, of this client and its copies in the process together.
+        Maximum rate of requests, shared with this client's copies in the same process.
     on_retry : callable, optional
-        Called before each wait with the request (an `httpx.Request` without secrets), the number
-        of the attempt, the seconds to wait and the reason.
+        Function to call before each wait, with the request (an `httpx.Request` without secrets),
+        the number of the attempt, the seconds to wait and the reason.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument is wrong, or arguments contradict each other.
+        If an argument is invalid, or arguments contradict each other.
 
     Examples
     --------
@@ -175,10 +177,10 @@ class Client(Archive[Sync]):
 
 
 class AsyncClient(Archive[Async]):
-    """A client of the archive whose calls are awaited, on asyncio or trio.
+    """An asynchronous client of the GRAD300 archive, for asyncio and trio.
 
-    It has the tree and the parameters of `Client`, with an asynchronous `transport`. A client can
-    be used in one event loop after another.
+    It has the tree and the parameters of `Client`; `transport` must be an
+    `httpx.AsyncBaseTransport`. A client can be used in several event loops, one after the other.
 
     Examples
     --------
@@ -194,21 +196,25 @@ class AsyncClient(Archive[Async]):
 
 
 def _or_setting(value: Any, name: str) -> Any:
+    """Return a value, or the setting of that name if the value is None."""
     return setting(name) if value is None else value
 
 
-def _with_prefix(url: str, prefix: object) -> str:
+def _join_prefix(url: str, prefix: object) -> str:
+    """Return a base URL with the API prefix appended, unless it already ends with it."""
     if not isinstance(prefix, str):
         raise TypeError(f"api_prefix must be a str, not {type(prefix).__name__}")
     if "?" in prefix or "#" in prefix:
-        raise ValueError(f"api_prefix must not have a query or a fragment: {prefix!r}")
+        raise ValueError(
+            f"api_prefix must be a path without a query or a fragment, not {prefix!r}"
+        )
     check_path(prefix)
     path = f"/{prefix.strip().strip('/')}".rstrip("/")
     return url if urlsplit(url).path.endswith(path) else url + path
 
 
 def _is_unauthorized(response: httpx.Response) -> bool:
-    """Return whether the archive refused a token: it answers 403 to a bad or expired one."""
+    """Return whether the archive rejected a token; it answers 403 to an invalid or expired one."""
     return response.status_code == 401 or (
         response.status_code == 403 and b"Could not validate credentials" in response.content
     )

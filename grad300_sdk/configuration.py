@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from astropy.config import ConfigItem, ConfigNamespace
 
-from grad300_sdk.settings import DEFAULTS
+from grad300_sdk.defaults import DEFAULTS
 
 __all__ = ["Conf", "conf"]
 
@@ -15,10 +15,10 @@ def _item(name: str) -> ConfigItem:
 
 
 class Conf(ConfigNamespace):  # type: ignore[misc]  # astropy has no types
-    """Settings of `grad300_sdk`, read when a client is made.
+    """The settings of `grad300_sdk`, read when a client is made.
 
-    They can be set in the file ``grad300_sdk.cfg`` of astropy's configuration folder, or in a
-    program.
+    They can be set in a program, or in the file ``grad300_sdk.cfg`` in astropy's configuration
+    folder.
 
     Examples
     --------

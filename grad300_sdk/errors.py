@@ -1,6 +1,6 @@
-"""GRAD300's names for the engine's errors and its warning.
+"""The errors and the warning of the SDK: the engine's, under GRAD300's names.
 
-The tree of them is drawn in :mod:`grad300_sdk.engine.errors`.
+:mod:`grad300_sdk.engine.errors` shows their hierarchy.
 """
 
 from grad300_sdk.engine.errors import APIError as Grad300APIError

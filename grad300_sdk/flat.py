@@ -1,4 +1,4 @@
-"""The flat client, for scripts that were written for one: each method is a line on the tree."""
+"""The flat client, for existing scripts: each method is a short call on the tree."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ __all__ = ["Grad300", "Grad300Client"]
 
 
 class Grad300Client(Client):
-    """A blocking client with flat methods besides the tree.
+    """A synchronous client that has flat methods in addition to the tree.
 
-    It takes the parameters of `Client`. Made with `user` and `password`, it logs in at once.
-    Wherever a scan type may be None, that means all four.
+    It takes the parameters of `Client`. If you pass `user` and `password`, it logs in immediately.
+    A `scan_type` of None selects all four types.
 
     Raises
     ------
     AuthenticationError
-        If the log-in fails.
+        If the login fails.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Grad300Client(Client):
     2 d
     """
 
-    _logs_in_at_once = True
+    _logs_in_on_creation = True
 
     def list(
         self,
@@ -55,9 +55,9 @@ class Grad300Client(Client):
         date_from: DateLike | None = None,
         date_to: DateLike | None = None,
     ) -> Table:
-        """Get one page of a listing as a table.
+        """Return one page of a listing as a table.
 
-        The parameters are those of ``client.scans[scan_type].get``, and so is the request.
+        Takes the parameters of ``client.scans[scan_type].get`` and sends the same request.
         """
         from grad300_sdk.tables import make_table
 
@@ -83,7 +83,7 @@ class Grad300Client(Client):
         date_from: DateLike | None = None,
         date_to: DateLike | None = None,
     ) -> builtins.list[ScanRecord]:
-        """Get one page of a listing as records, as `list` does."""
+        """Return one page of a listing as records, with the parameters of `list`."""
         scans = self.scans[ScanType(scan_type)]
         rows = scans.get(
             offset=offset,
@@ -106,7 +106,7 @@ class Grad300Client(Client):
         page_size: int | None = None,
         max_results: int | None = None,
     ) -> Table:
-        """List the scans that match as a table, as ``client.scans.table`` does."""
+        """Return the scans that match as a table, like ``client.scans.table``."""
         return self._scans_of(scan_type).table(
             source=source,
             scan_name=scan_name,
@@ -127,7 +127,7 @@ class Grad300Client(Client):
         page_size: int | None = None,
         max_results: int | None = None,
     ) -> builtins.list[ScanRecord]:
-        """List the scans that match as records, as ``client.scans.records`` does."""
+        """Return the scans that match as records, like ``client.scans.records``."""
         return self._scans_of(scan_type).records(
             source=source,
             scan_name=scan_name,
@@ -145,7 +145,7 @@ class Grad300Client(Client):
         page_size: int | None = None,
         max_results: int | None = None,
     ) -> Table:
-        """List the scans whose source's name has this in it."""
+        """Return the scans whose source name contains a string."""
         return self.query(
             source=source, scan_type=scan_type, page_size=page_size, max_results=max_results
         )
@@ -158,7 +158,7 @@ class Grad300Client(Client):
         page_size: int | None = None,
         max_results: int | None = None,
     ) -> Table:
-        """List the scans whose file's name has this in it."""
+        """Return the scans whose file name contains a string."""
         return self.query(
             scan_name=scan_name, scan_type=scan_type, page_size=page_size, max_results=max_results
         )
@@ -172,7 +172,7 @@ class Grad300Client(Client):
         page_size: int | None = None,
         max_results: int | None = None,
     ) -> Table:
-        """List the scans between two dates, both included."""
+        """Return the scans between two dates, both inclusive."""
         return self.query(
             date_from=date_from,
             date_to=date_to,
@@ -188,28 +188,28 @@ class Grad300Client(Client):
         destination_dir: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
     ) -> Table | HDUList | Path:
-        """Download the file of a scan: read it, or save it where a folder is given.
+        """Download the file of a scan, and read it or, with `destination_dir`, save it.
 
         Parameters
         ----------
         record : ScanRecord, mapping or table row
-            The scan: its ``scan_type`` and ``id``, and its ``file_name`` where it has one.
+            The scan, with its ``scan_type``, its ``id`` and, optionally, its ``file_name``.
         destination_dir : str or Path, optional
-            The folder; it is made if it is missing.
+            Folder to save the file in; created if it does not exist.
         overwrite : bool
-            Whether a file of that name is replaced.
+            Whether to replace an existing file of that name.
 
         Returns
         -------
         astropy.table.Table or astropy.io.fits.HDUList or Path
-            What ``file.open()`` gives; with `destination_dir`, the file.
+            The result of ``file.open()``, or the path of the file with `destination_dir`.
 
         Raises
         ------
         TypeError
-            If the record does not say its ``scan_type`` or its ``id``.
+            If the record has no ``scan_type`` or no ``id``.
         FileExistsError
-            If there is a file of that name, and `overwrite` is not set.
+            If a file of that name exists, and `overwrite` is False.
         """
         from grad300_sdk.downloads import DownloadItem, log_stale_sizes
 
@@ -235,7 +235,7 @@ class Grad300Client(Client):
         file_name: str | None = None,
         overwrite: bool = False,
     ) -> Table | HDUList | Path:
-        """Download the file of the scan with this id, as `download` does."""
+        """Download the file of the scan with an id, like `download`."""
         file = self.scans[ScanType(scan_type)][scan_id].file
         if destination_dir is None:
             return file.open()
@@ -249,7 +249,7 @@ class Grad300Client(Client):
         destination_dir: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
     ) -> Table | HDUList | Path:
-        """Download the file with just this name, as `download` does.
+        """Download the file with exactly this name, like `download`.
 
         Raises
         ------
@@ -258,15 +258,20 @@ class Grad300Client(Client):
         """
         records = self.query_records(scan_name=scan_name, scan_type=scan_type)
         found = [record for record in records if record.file_name == scan_name]
-        if len(found) != 1:
+        if not found:
             raise LookupError(
-                f"{len(found) or 'no'} scans have the file name {scan_name!r}, where one is "
-                "needed; query_scan_name() lists those that are near"
+                f"no scan has the file name {scan_name!r}; use query_scan_name() to search for "
+                "similar names"
+            )
+        if len(found) > 1:
+            raise LookupError(
+                f"{len(found)} scans have the file name {scan_name!r}; pass a scan_type, or use "
+                "download_by_id()"
             )
         return self.download(found[0], destination_dir=destination_dir, overwrite=overwrite)
 
     def test_token(self) -> dict[str, Any]:
-        """See whose token this client uses, as ``client.login.test_token`` does."""
+        """Return the user whose token this client uses, like ``client.login.test_token``."""
         return self.login.test_token()
 
     def _scans_of(self, scan_type: ScanType | str | None) -> Scans[Sync] | ScanCollection[Sync]:
@@ -274,4 +279,4 @@ class Grad300Client(Client):
 
 
 class Grad300(Grad300Client):
-    """`Grad300Client` under a shorter name."""
+    """A shorter name for `Grad300Client`."""

@@ -1,12 +1,12 @@
-"""What the archive's JSON means: rows in, records out."""
+"""The archive's rows: JSON in, records out."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -16,11 +16,13 @@ from grad300_sdk.filters import parse_date
 
 __all__ = ["ScanRecord", "ScanType", "make_record", "make_records"]
 
+Row: TypeAlias = dict[str, Any]
+
 
 class ScanType(StrEnum):
-    """The kinds of scans in the archive.
+    """The types of scans in the archive.
 
-    A value in any case names its type, as do ``image`` and ``on_off``:
+    The value is accepted in any case, and so are the aliases ``image`` and ``on_off``:
 
     >>> ScanType("images"), ScanType("on_off")
     (<ScanType.IMAGES: 'Images'>, <ScanType.ONOFF: 'OnOff'>)
@@ -28,7 +30,7 @@ class ScanType(StrEnum):
     Raises
     ------
     ValueError
-        If there is no such type; the message lists those there are.
+        If there is no such type; the message lists the valid ones.
     """
 
     TPI = "TPI"
@@ -44,23 +46,23 @@ class ScanType(StrEnum):
                 if name in (scan_type.value.lower(), *_ALIASES.get(scan_type.value, ())):
                     return scan_type
         valid = ", ".join(repr(scan_type.value) for scan_type in cls)
-        raise ValueError(f"{value!r} is no scan type; the scan types are {valid}")
+        raise ValueError(f"{value!r} is not a scan type; the scan types are {valid}")
 
 
 _ALIASES = {"Images": ("image",), "OnOff": ("on_off",)}
 
 
 class ScanRecord(msgspec.Struct, frozen=True):
-    """What the archive knows of a scan.
+    """A scan as the archive describes it.
 
-    Records with the same values are equal, and serve as keys and in sets.
+    Records with the same values are equal; they can be dictionary keys and members of sets.
 
     Attributes
     ----------
     id : int
-        The number of the scan among those of its type.
+        The number of the scan, unique among the scans of its type.
     scan_type : ScanType
-        Its type.
+        The type of the scan.
     file_name : str
         The name of its FITS file.
     file_path : str or None
@@ -68,9 +70,9 @@ class ScanRecord(msgspec.Struct, frozen=True):
     size : int or None
         The size of the file, in bytes.
     source : str or None
-        The name of what was observed; may be empty.
+        The name of the observed source; it may be empty.
     ra : float or None
-        Right ascension, as the server sends it: in hours.
+        Right ascension as the server sends it: in hours.
     dec : float or None
         Declination, in degrees.
     date, date_obs, date_end : datetime or None
@@ -78,9 +80,9 @@ class ScanRecord(msgspec.Struct, frozen=True):
     gain : int or None
         The gain of the receiver.
     comment : str or None
-        What the observer noted.
+        The observer's comment.
     metadata : dict
-        Whatever else the server sends of the scan, by its key.
+        All other values that the server sends, by key.
 
     Examples
     --------
@@ -109,27 +111,27 @@ class ScanRecord(msgspec.Struct, frozen=True):
 
 
 class Field(NamedTuple):
-    """What a row says of every scan.
+    """A value that the server sends for every scan.
 
     Attributes
     ----------
     name : str
-        What a record, or a table, calls it.
+        Its name in records and tables.
     kind : type
-        What it is: int, float, str or datetime.
-    is_needed : bool
+        Its type: int, float, str or datetime.
+    is_required : bool
         Whether a row without it is a bad row.
     """
 
     name: str
     kind: type
-    is_needed: bool = False
+    is_required: bool = False
 
 
-# By the key that the server's JSON has for it, in the order of a table's columns.
+# By key in the server's JSON, in the order of a table's columns.
 FIELDS = {
-    "id": Field("id", int, is_needed=True),
-    "file_name": Field("file_name", str, is_needed=True),
+    "id": Field("id", int, is_required=True),
+    "file_name": Field("file_name", str, is_required=True),
     "file_path": Field("file_path", str),
     "size": Field("size", int),
     "object": Field("source", str),
@@ -141,21 +143,21 @@ FIELDS = {
     "gain": Field("gain", int),
     "comment": Field("comment", str),
 }
-# What an integer column of a table can hold.
+# The integers that a column of a table can hold.
 INTEGERS = range(-(2**63), 2**63)
 
-_MEANINGS = {int: "a whole number", float: "a number", str: "text", datetime: "a date"}
+_KIND_NAMES = {int: "a whole number", float: "a number", str: "text", datetime: "a date"}
 
 
 def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
-    """Make a record of a row of the server's.
+    """Make a record of a row.
 
     Parameters
     ----------
     row : object
         The row's JSON, decoded.
     scan_type : ScanType or None
-        The type of the scan; None if the row says it, as ``scan_type``.
+        The type of the scan; None if the row has it, as ``scan_type``.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
     Raises
     ------
     DecodeError
-        If the row has no ``id`` or no ``file_name``, or something in it has a wrong type.
+        If the row lacks ``id`` or ``file_name``, or has a value of a wrong type.
 
     Examples
     --------
@@ -174,15 +176,15 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
     '2025-02-04T09:35:21+00:00'
     """
     if not isinstance(row, dict):
-        raise DecodeError(f"{_show(row)} is no scan")
-    values: dict[str, Any] = {}
+        raise DecodeError(f"{_excerpt(row)} is not a scan")
+    values: Row = {}
     for key, field in FIELDS.items():
         value = row.get(key)
         if type(value) is not field.kind or field.kind is int:
-            value = _read(row, key, field)
+            value = _convert(row, key, field)
         values[field.name] = value
     if scan_type is None:
-        scan_type = _read_type(row)
+        scan_type = _parse_type(row)
     metadata = {key: row[key] for key in row if key not in FIELDS}
     if "scan_type" in row and repeats(row["scan_type"], scan_type):
         del metadata["scan_type"]
@@ -190,68 +192,80 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
 
 
 def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[ScanRecord]:
-    """Make records of the server's rows.
+    """Make records of rows.
 
     Parameters
     ----------
     rows : iterable
         The rows' JSON, decoded.
     scan_type : ScanType or None
-        The type of the scans; None if each row says it, as ``scan_type``.
+        The type of the scans; None if each row has its own, as ``scan_type``.
 
     Returns
     -------
     list of ScanRecord
-        The records, without those rows of which none can be made.
+        The records, without those rows that no record can be made of.
 
     Warns
     -----
     Grad300Warning
-        If rows were left out; it counts them, and names the first.
+        If rows were left out; the warning counts them and names the first.
 
     Examples
     --------
     >>> [record.file_name for record in make_records([{"id": 1, "file_name": "a"}], ScanType.TPI)]
     ['a']
     """
-    return [record for _, record in read_rows(rows, scan_type)]
+    records = [record_or_fault(row, scan_type) for row in rows]
+    return drop_faults(records, stacklevel=2)
 
 
-def read_rows(
-    rows: Iterable[object], scan_type: ScanType | None
-) -> list[tuple[dict[str, Any], ScanRecord]]:
-    """Give the good rows with their records, and warn of those that are left out."""
-    good: list[tuple[Any, ScanRecord]] = []
-    faults = []
-    for row in rows:
-        try:
-            good.append((row, make_record(row, scan_type)))
-        except DecodeError as error:
-            faults.append(str(error))
+def record_or_fault(row: object, scan_type: ScanType | None) -> ScanRecord | str:
+    """Return the record of a row or, for a bad row, what is wrong with it."""
+    try:
+        return make_record(row, scan_type)
+    except DecodeError as error:
+        return str(error)
+
+
+def drop_faults(records: Iterable[ScanRecord | str], *, stacklevel: int = 1) -> list[ScanRecord]:
+    """Return the records, and warn of the bad rows among them."""
+    good: list[ScanRecord] = []
+    faults: list[str] = []
+    for record in records:
+        if isinstance(record, str):
+            faults.append(record)
+        else:
+            good.append(record)
+    warn_of_faults(faults, stacklevel=stacklevel + 1)
+    return good
+
+
+def warn_of_faults(faults: Sequence[str], *, stacklevel: int) -> None:
+    """Warn of bad rows, if there are any."""
     if faults:
         what = f"{len(faults)} rows were" if len(faults) > 1 else "1 row was"
         first = "the first one: " if len(faults) > 1 else ""
         warnings.warn(
             f"{what} left out of the server's listing: {first}{faults[0]}",
             Grad300Warning,
-            stacklevel=3,
+            stacklevel=stacklevel + 1,
         )
-    return good
 
 
-def repeats(value: Any, scan_type: ScanType) -> bool:
-    """Say whether what a row says of its type is nothing new."""
+def repeats(value: Any, scan_type: ScanType | None) -> bool:
+    """Return whether a row's own scan type adds nothing to what is known."""
     try:
         return value is None or ScanType(value) is scan_type
     except ValueError:
         return False
 
 
-def _read(row: dict[str, Any], key: str, field: Field) -> Any:
-    """Read what the row says of the field, unless that is a text or a float already."""
+def _convert(row: Row, key: str, field: Field) -> Any:
+    """Return the row's value as the field's type, or None where it has none."""
     value = row.get(key)
     if value is None:
-        if field.is_needed:
+        if field.is_required:
             raise DecodeError(f"{_name(row)} has no {key}")
         return None
     if field.kind is datetime:
@@ -260,24 +274,24 @@ def _read(row: dict[str, Any], key: str, field: Field) -> Any:
             return date
     elif type(value) is int and field.kind in (int, float) and value in INTEGERS:
         return field.kind(value)
-    what = f"the {key} {_show(value)}, which is not {_MEANINGS[field.kind]}"
+    what = f"the {key} {_excerpt(value)}, which is not {_KIND_NAMES[field.kind]}"
     raise DecodeError(f"{_name(row)} has {what}")
 
 
-def _read_type(row: dict[str, Any]) -> ScanType:
+def _parse_type(row: Row) -> ScanType:
     try:
         return ScanType(row.get("scan_type", ""))
     except ValueError as error:
         raise DecodeError(f"{_name(row)} has a wrong scan_type: {error}") from None
 
 
-def _name(row: dict[str, Any]) -> str:
+def _name(row: Row) -> str:
     """Name a row as well as it can be named."""
     for key in ("id", "file_name"):
         if row.get(key) is not None:
-            return f"the scan with the {key} {_show(row[key])}"
-    return f"the row {_show(row)}"
+            return f"the scan with the {key} {_excerpt(row[key])}"
+    return f"the row {_excerpt(row)}"
 
 
-def _show(value: object) -> str:
+def _excerpt(value: object) -> str:
     return excerpt(repr(value))

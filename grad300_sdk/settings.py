@@ -1,4 +1,4 @@
-"""The defaults of a client, and when the configuration may say something else."""
+"""The settings that a client takes where it is not told: configured ones, else the defaults."""
 
 from __future__ import annotations
 
@@ -7,25 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULTS", "setting"]
+from grad300_sdk.defaults import DEFAULTS
 
-DEFAULTS: dict[str, tuple[Any, str]] = {
-    "base_url": ("https://grad300.lam.fr", "URL of the archive's server."),
-    "api_prefix": ("/api/v1", "Path on the server below which its API stands."),
-    "timeout": (30.0, "Seconds for each wait on the network."),
-    "default_page_size": (100, "Rows that are asked for at once in a listing."),
-    "retries": (3, "How often a request that changes nothing is sent again after a failure."),
-    "max_connections": (8, "How many connections one client may have open at once."),
-    "max_json_bytes": (64 * 1024**2, "Bytes that a JSON answer may have at most, decoded."),
-    "ra_unit": ("hourangle", "Unit of the right ascensions that the server sends."),
-}
+__all__ = ["setting"]
 
 
 def setting(name: str) -> Any:
-    """Give the value that a setting has now.
+    """Return the present value of a setting.
 
-    Importing astropy's configuration takes longer than importing httpx: it is left out where it
-    could only repeat the defaults.
+    The configuration is loaded only where it can differ from the defaults, since importing
+    astropy's configuration takes longer than importing httpx.
     """
     if "astropy.config" in sys.modules or any(path.is_file() for path in _files()):
         from grad300_sdk.configuration import conf
@@ -35,7 +26,7 @@ def setting(name: str) -> Any:
 
 
 def _files() -> list[Path]:
-    """Give the places where astropy looks for a package's configuration file."""
+    """Return the places where astropy looks for a package's configuration file."""
     directories = [Path.home() / ".config" / "astropy", Path.home() / ".astropy" / "config"]
     if xdg := os.environ.get("XDG_CONFIG_HOME"):
         directories.append(Path(xdg) / "astropy")

@@ -203,9 +203,9 @@ class TestUsage:
             ("get /scans/#1", "write '%23'"),
             ("get /scans/TPI/ --param limit", "--param must be NAME=VALUE, not 'limit'"),
             ("get /scans/TPI/ --param =3", "--param must be NAME=VALUE, not '=3'"),
-            ("scans moon", "'moon' is no scan type; the scan types are 'TPI', 'Images'"),
-            ("scans --from yesterday", "--from is 'yesterday', where a date is needed"),
-            ("scans --to 2025-13-01", "--to is '2025-13-01', where a date is needed"),
+            ("scans moon", "'moon' is not a scan type; the scan types are 'TPI', 'Images'"),
+            ("scans --from yesterday", "--from is 'yesterday', but must be a date"),
+            ("scans --to 2025-13-01", "--to is '2025-13-01', but must be a date"),
             ("scans --from 2025-02-02 --to 2025-02-01", "--to (2025-02-01) is before --from"),
             ("scans --max-results 0", "--max-results must be at least 1, not 0"),
             ("scans --max-results few", "'--max-results': 'few' is not a whole number"),
@@ -220,7 +220,7 @@ class TestUsage:
             ("download TPI 1.5 --dir x", "'1.5' is not a whole number"),
             ("download TPI -1 --dir x", "-1"),
             ("download TPI --dir x -- -1", "ID must be at least 0, not -1"),
-            ("download moon 1 --dir x", "'moon' is no scan type"),
+            ("download moon 1 --dir x", "'moon' is not a scan type"),
             ("sandbox --port 70000", "--port"),
             ("sandbox --scans -1", "--scans"),
             (
@@ -972,7 +972,9 @@ class TestWithinThisProcess:
             done = here(*access, "--verbose", "get", "/users/me")
         finally:
             logging.root.setLevel(level)
-        assert done.errors.startswith("httpx: HTTP Request: GET http://127.0.0.1:")
+        assert done.errors.startswith(
+            "grad300_sdk.engine.network.driver: HTTP Request: GET http://127.0.0.1:"
+        )
         assert done.errors.count("\n") == 1
 
     def test_completion(self, monkeypatch, capsys):

@@ -282,7 +282,8 @@ def ipython(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_ipython_completes_names(ipython: dict[str, Any]) -> None:
     client = Client(URL)
     for jedi in (True, False):
-        assert set(ipython[f"client. {jedi}"]) == set(dir(client))
+        shown = set(ipython[f"client. {jedi}"]) - {"aclose"}  # which jedi may see in the class
+        assert shown == set(dir(client))
     collection = client.scans["TPI"]
     assert set(ipython['client.scans["TPI"]. True']) == set(dir(collection))
     assert set(ipython['client.scans["TPI"].get. True']) == set(dir(collection.get))
@@ -303,7 +304,7 @@ def test_ipython_shows_what_a_call_takes(ipython: dict[str, Any]) -> None:
     assert "Sends ``GET /scans/{scan_type}/``." in get
     login = ipython["client.login?"]
     assert "item(email: str, password: str) -> str" in login
-    assert "Log in, and use the token from now on." in login
+    assert "Log in and use the new token from now on." in login
 
 
 def test_ipython_shows_a_node_as_text_and_as_html(ipython: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from astropy.time import Time
 
-from grad300_sdk.filters import moment
+from grad300_sdk.filters import to_utc
 
 
 class Timestamp(datetime):
@@ -28,16 +28,19 @@ class Timestamp(datetime):
 )
 def test_moments(value: Any) -> None:
     expected = datetime(2025, 2, 4, 9, 35, 21, tzinfo=UTC)
-    assert abs(moment("date_from", value) - expected) < timedelta(milliseconds=1)
+    assert abs(to_utc("date_from", value) - expected) < timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize(
     ("value", "says"),
     [
         (Time(["2025-02-04", "2025-02-05"]), "date_from is an array of times"),
-        (Time("2016-12-31T23:59:60"), "date_from is 2016-12-31T23:59:60.*, which is no datetime"),
+        (
+            Time("2016-12-31T23:59:60"),
+            "date_from is 2016-12-31T23:59:60.*, which is not a datetime",
+        ),
     ],
 )
 def test_times_that_are_no_moments(value: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        moment("date_from", value)
+        to_utc("date_from", value)

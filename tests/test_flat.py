@@ -128,7 +128,7 @@ def test_download_by_scan_name(flat: Grad300, tmp_path: Path) -> None:
     assert isinstance(flat.download_by_scan_name(name), Table)
     path = flat.download_by_scan_name(name, scan_type="TPI", destination_dir=tmp_path)
     assert path == tmp_path / name
-    with pytest.raises(LookupError, match=r"no scans have the file name '2025'"):
+    with pytest.raises(LookupError, match=r"no scan has the file name '2025'"):
         flat.download_by_scan_name("2025")
 
 

@@ -41,10 +41,14 @@ PUBLIC_NAMES = {
         *("Grad300", "Grad300Client", "ScanRecord"),
     },
     "grad300_sdk.engine": {
-        *("Async", "@AC@", "Sync", "@BC@", "Call", "ClientOptions"),
-        *("Exclusive", "FileContent", "Flow", "Items", "ItemsFlow", "M", "Node", "Resource"),
-        *("Root", "Send", "Sender", "Gather", "child", "endpoint", "given", "iterator"),
-        *("Anonymous", "Basic", "Credentials", "Login", "CredentialChain", "Token", "TokenFile"),
+        *("Anonymous", "Async", "Basic", "Call", "CallableNode", "Chunks", "ClientOptions"),
+        *("Comparison", "CredentialChain", "Credentials", "Exclusive", "FileContent"),
+        *("Flow", "Gather", "Items", "ItemsFlow", "Login", "M", "Node", "OnRetry"),
+        *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink"),
+        *("Sync", "Token", "TokenFile", "Tree", "TreeLine", "call_attributes", "check_base_url"),
+        *("check_integer", "check_path", "child", "decode_error", "decode_json", "describe"),
+        *("describe_bytes", "drop_none", "endpoint", "errors", "excerpt", "is_loopback"),
+        *("iterator", "nearest", "printable", "show_full_tracebacks", "without_body"),
     },
     "grad300_sdk.sandbox": {"Sandbox"},
 }
@@ -104,7 +108,7 @@ def within(name: str, *packages: str) -> bool:
 
 
 # What takes plain data, and knows no client.
-ADAPTERS = ("filters", "fits", "records", "tables")
+ADAPTERS = ("columns", "filters", "fits", "pages", "records", "tables")
 ADAPTERS_MAY = (*ADAPTERS, "configuration", "engine.body", "engine.errors", "errors", "settings")
 HTTPX_MAY = ("client", "connections", "credentials", "drivers", "session", "translation")
 
@@ -150,6 +154,9 @@ class TestImports:
             ("grad300_sdk.filters", "grad300_sdk.Client"),
             ("grad300_sdk.tables", "grad300_sdk.engine.Node"),
             ("grad300_sdk.client", "grad300_sdk.sandbox.Sandbox"),
+            ("grad300_sdk.configuration", "grad300_sdk.settings.setting"),
+            ("grad300_sdk.defaults", "grad300_sdk.configuration.conf"),
+            ("grad300_sdk.settings", "grad300_sdk.client.Client"),
             ("grad300_sdk.sandbox.files", "grad300_sdk.records.ScanType"),
         ],
     )

@@ -144,7 +144,7 @@ def test_a_bad_row(key, value):
 
 @pytest.mark.parametrize("row", [None, 1, "scan", [ROW], 1.5])
 def test_a_row_that_is_none(row):
-    with pytest.raises(DecodeError, match="is no scan"):
+    with pytest.raises(DecodeError, match="is not a scan"):
         make_record(row, ScanType.TPI)
 
 
@@ -178,7 +178,9 @@ def test_bad_rows_are_left_out_with_one_warning():
 
 
 def test_one_bad_row():
-    with pytest.warns(Grad300Warning, match="^1 row was left out .* listing: 'junk' is no scan$"):
+    with pytest.warns(
+        Grad300Warning, match="^1 row was left out .* listing: 'junk' is not a scan$"
+    ):
         assert make_records(["junk"], ScanType.TPI) == []
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 
-__all__ = ["show_full_tracebacks", "shortening"]
+__all__ = ["short_tracebacks", "shorten", "show_full_tracebacks"]
 
 # Modules whose frames tell a user nothing: this package's, and those that it sends by.
-_INTERNAL = {__name__.partition(".")[0], "httpx", "httpcore", "h11", "anyio", "sniffio", "msgspec"}
+_INTERNAL = {
+    __name__.partition(".")[0],
+    *("anyio", "h11", "httpcore", "httpx", "msgspec", "sniffio", "trio"),
+    *("asyncio", "contextlib", "socket", "ssl"),
+}
 _is_full = False
 
 
@@ -33,30 +36,14 @@ def show_full_tracebacks(enabled: bool = True) -> None:
     _is_full = enabled
 
 
-class _Shortening:
-    """Removes the internal frames from the tracebacks of an error and of what caused it.
+def shorten(error: BaseException) -> None:
+    """Remove the internal frames from the tracebacks of an error and of what caused it.
 
-    The frame that has the ``with`` stays, as the call that the user made; so do those of the
+    The frame in which this is called stays, as the call that the user made; so do those of the
     user's own functions that the engine called, such as a progress callback.
     """
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, Exception) and not _is_full:
-            _shorten(error)
-
-
-shortening = _Shortening()
-
-
-def _shorten(error: Exception) -> None:
+    if _is_full:
+        return
     if error.__traceback__ is not None:
         error.__traceback__.tb_next = _without_internal(error.__traceback__.tb_next)
     cause = error.__cause__  # the context may be the caller's own error
@@ -65,14 +52,25 @@ def _shorten(error: Exception) -> None:
         cause = cause.__cause__
 
 
+class _Shortening:
+    """Shortens the traceback of an error that leaves a ``with`` statement."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception):
+            shorten(error)
+
+
+short_tracebacks = _Shortening()
+
+
 def _without_internal(traceback: TracebackType | None) -> TracebackType | None:
     frames: list[TracebackType] = []
-    is_internal = True
     while traceback is not None:
-        package = traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0]
-        if package not in sys.stdlib_module_names:  # which works for whoever called it
-            is_internal = package in _INTERNAL
-        if not is_internal:
+        module = traceback.tb_frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] not in _INTERNAL:
             frames.append(traceback)
         traceback = traceback.tb_next
     kept: TracebackType | None = None

@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 
 class Login(CallableNode[M], template="{+parent}/login"):
-    """Tokens: logging in, and testing a token."""
+    """The login endpoints."""
 
     @endpoint("POST", "/access-token")
     def __call__(self, send: Sender, email: str, password: str) -> Flow[str]:
-        """Log in, and use the token from now on.
+        """Log in and use the new token from now on.
 
         Sends ``POST /login/access-token``.
 
@@ -39,14 +39,14 @@ class Login(CallableNode[M], template="{+parent}/login"):
         Returns
         -------
         str
-            The token, which this client uses from now on in place of its credentials.
+            The token, which replaces the client's previous credentials.
 
         Raises
         ------
         AuthenticationError
             If the account or the password is wrong.
         DecodeError
-            If the answer does not hold a token.
+            If the response contains no token.
 
         Examples
         --------
@@ -55,7 +55,9 @@ class Login(CallableNode[M], template="{+parent}/login"):
         ...     client.login.test_token()["email"] == sandbox.user
         True
         """
-        token = (yield from _ask(send, email, password, _Answer)).access_token.strip()
+        token = (
+            yield from _request_token(send, email, password, _TokenResponse)
+        ).access_token.strip()
         self.client.session.credentials = Token(token, source="login")
         return token
 
@@ -64,7 +66,7 @@ class Login(CallableNode[M], template="{+parent}/login"):
 
     @endpoint("POST", "/access-token")
     def access_token(self, send: Sender, email: str, password: str, /) -> Flow[dict[str, Any]]:
-        """Ask for a token, without using it.
+        """Request a token without using it.
 
         Sends ``POST /login/access-token``.
 
@@ -76,7 +78,7 @@ class Login(CallableNode[M], template="{+parent}/login"):
         Returns
         -------
         dict
-            The answer: ``access_token`` and ``token_type``.
+            The response: ``access_token`` and ``token_type``.
 
         Raises
         ------
@@ -89,13 +91,13 @@ class Login(CallableNode[M], template="{+parent}/login"):
         ...     client.login.access_token(sandbox.user, sandbox.password)["token_type"]
         'bearer'
         """
-        return _ask(send, email, password, dict[str, Any])
+        return _request_token(send, email, password, dict[str, Any])
 
     @endpoint("GET", "/test-token")
     def test_token(self, send: Sender) -> Flow[dict[str, Any]]:
-        """Test the token of this client, and return its user.
+        """Check the token of this client and return its user.
 
-        Sends ``GET /login/test-token``, or ``POST`` where the server accepts only that.
+        Sends ``GET /login/test-token``, or ``POST`` if the server allows only that.
 
         Returns
         -------
@@ -105,7 +107,7 @@ class Login(CallableNode[M], template="{+parent}/login"):
         Raises
         ------
         AuthenticationError
-            If there is no token, or the server refuses it.
+            If there is no token, or the server rejects it.
 
         Examples
         --------
@@ -122,25 +124,27 @@ class Login(CallableNode[M], template="{+parent}/login"):
         return (yield from send.json(dict[str, Any], method="POST"))
 
 
-class _Answer(msgspec.Struct):
+class _TokenResponse(msgspec.Struct):
     access_token: Annotated[str, msgspec.Meta(pattern=r"^\s*[\x21-\x7e]+\s*$")]
 
 
 def log_in(email: str, password: str) -> Flow[str]:
-    """Return a token, requested as ``client.login.access_token`` does."""
+    """Request a token, like ``client.login.access_token``, and return only the token."""
     call = Login(None).access_token
-    answer = yield from _ask(Sender(call.method, call.path), email, password, _Answer)
-    return answer.access_token.strip()
+    response = yield from _request_token(
+        Sender(call.method, call.path), email, password, _TokenResponse
+    )
+    return response.access_token.strip()
 
 
-def _ask(send: Sender, email: str, password: str, kind: type[T]) -> Flow[T]:
+def _request_token(send: Sender, email: str, password: str, kind: type[T]) -> Flow[T]:
     for name, value in (("email", email), ("password", password)):
         if not isinstance(value, str):
             raise TypeError(f"{name} must be a str, not {type(value).__name__}")
         if not value:
-            raise ValueError(f"{name} is empty")
+            raise ValueError(f"{name} must not be empty")
         if value.encode(errors="replace").decode() != value:
-            raise ValueError(f"{name} has a character that can't be encoded as UTF-8")
+            raise ValueError(f"{name} contains a character that cannot be encoded in UTF-8")
     return send.json(
         kind,
         data={"username": email, "password": password},

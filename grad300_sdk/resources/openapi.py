@@ -12,7 +12,7 @@ _NOTES = {
     ("GET", "/openapi.json"): "a FastAPI server does not list its own description",
     ("POST", "/login/test-token"): "sent by client.login.test_token() where GET is refused",
     ("GET", "/users/me"): "client.login.test_token() returns the same",
-    ("GET", "/utils/health-check/"): "for the operators of the server",
+    ("GET", "/utils/health-check/"): "for monitoring the server",
 }
 
 
@@ -47,14 +47,14 @@ class OpenAPI(Node[M], template="{+parent}/openapi.json"):
         Returns
         -------
         Comparison
-            What both have, what only the server has, each with a call that reaches it, and what
-            only the tree has. It prints as a table, and iterating over it yields its rows;
-            `both`, `only_server` and `only_tree` are its parts.
+            The paths that both have, that only the server has, and that only the tree has, each
+            with the calls that request it. Printing it shows a table, iterating over it yields
+            the rows, and `both`, `only_server` and `only_tree` are its parts.
 
         Raises
         ------
         DecodeError
-            If the answer is not an OpenAPI document.
+            If the response is not an OpenAPI document.
 
         Examples
         --------

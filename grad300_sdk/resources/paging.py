@@ -1,58 +1,68 @@
-"""Walking through a listing page by page: offsets, and the servers that get them wrong."""
+"""Fetching a listing page by page: offsets, and the servers that get them wrong."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
-from typing import Any as Session
-from weakref import WeakKeyDictionary
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from grad300_sdk.engine import Flow, Gather, Items, ItemsFlow, check_integer
 from grad300_sdk.errors import Grad300Warning
 from grad300_sdk.filters import DateLike, Filters
+from grad300_sdk.pages import Page, Rows, Selectable
 from grad300_sdk.settings import setting
 
-__all__ = ["Row", "Search", "Walk", "gather"]
+__all__ = ["PageSizes", "Paginator", "Row", "Search", "fetch_all", "iterate"]
 
 Row: TypeAlias = dict[str, Any]
+S = TypeVar("S", bound=Selectable)
 
-# The largest page that a client ever had in full: its server gives pages of that size.
-_full_pages: WeakKeyDictionary[Session, int] = WeakKeyDictionary()
+# So many rows, or pages a connection, are fetched before they are joined.
+_ROWS_A_ROUND = 50_000
+_PAGES_A_ROUND = 4
+# Ids are noted in bits, so many in an integer.
+_BITS = 64
 
 
-@dataclass(frozen=True)
-class Search:
-    """What a search asks for."""
+class PageSizes(Protocol):
+    """A client, which remembers what pages its server has sent."""
+
+    largest_full_page: int
+
+
+class Search(Struct, frozen=True):
+    """What a listing is asked for."""
 
     filters: Filters
     page_size: int
     max_results: int | None
 
     @classmethod
-    def check(
+    def from_arguments(
         cls,
-        source: str | None,
-        scan_name: str | None,
-        date_from: DateLike | None,
-        date_to: DateLike | None,
-        page_size: int | None,
-        max_results: int | None,
+        *,
+        source: str | None = None,
+        scan_name: str | None = None,
+        date_from: DateLike | None = None,
+        date_to: DateLike | None = None,
+        page_size: int | None = None,
+        max_results: int | None = None,
     ) -> Search:
-        """Make a search of a call's arguments, or say which of them is wrong."""
+        """Make a search of a call's arguments; raise an error that names a wrong one."""
         if page_size is None:
             page_size = setting("default_page_size")
         return cls(
-            Filters.check(source, scan_name, date_from, date_to),
+            Filters.from_arguments(source, scan_name, date_from, date_to),
             check_integer("page_size", page_size, 1),
             None if max_results is None else check_integer("max_results", max_results, 1),
         )
 
     @property
-    def asked(self) -> dict[str, Any]:
-        """What the search asks for, by the names of its arguments."""
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the call, by name."""
         return {
             **self.filters.params,
             "page_size": self.page_size,
@@ -60,160 +70,194 @@ class Search:
         }
 
 
-@dataclass
-class Walk:
-    """One walk through one listing.
+class IdSet:
+    """A set of ids, which takes a few bytes an id where integers are near each other."""
+
+    def __init__(self) -> None:
+        self._bits: dict[int, int] = {}
+        self._texts: set[str] = set()
+
+    def __contains__(self, id_: int | str) -> bool:
+        if isinstance(id_, str):
+            return id_ in self._texts
+        return bool(self._bits.get(id_ // _BITS, 0) >> id_ % _BITS & 1)
+
+    def add(self, id_: int | str) -> bool:
+        """Add an id; return whether it is new."""
+        if isinstance(id_, str):
+            is_new = id_ not in self._texts
+            self._texts.add(id_)
+        else:
+            place, bit = id_ // _BITS, 1 << id_ % _BITS
+            bits = self._bits.get(place, 0)
+            is_new = not bits & bit
+            self._bits[place] = bits | bit
+        return is_new
+
+
+class Paginator(Generic[S]):
+    """The pages of one listing.
 
     Parameters
     ----------
     search : Search
         What is wanted.
     fetch : callable
-        Gives the flow that gets the page at an offset.
-    ahead : int
-        The most pages that are fetched at once.
-    label : dict
-        What is added to each row.
+        Returns the flow that fetches the page at an offset.
     found : int
-        The wanted rows so far, those of other listings included.
+        The number of wanted rows so far, those of other listings included.
 
     Attributes
     ----------
-    truncated : bool
+    found : int
+        The same, kept up to date.
+    is_truncated : bool
         Whether the server repeated itself, so that rows may be missing.
-    is_paged : bool
-        Whether there are full pages, so that more of them may follow.
     is_done : bool
-        Whether nothing is left to be fetched.
+        Whether there is nothing more to be fetched.
     """
 
-    search: Search
-    fetch: Callable[[int], Flow[list[Row]]]
-    ahead: int
-    label: Row
-    found: int = 0
-    truncated: bool = False
-
-    def __post_init__(self) -> None:
-        self._seen: set[int | str | None] = {None}
+    def __init__(
+        self, search: Search, fetch: Callable[[int], Flow[Page[S]]], found: int = 0
+    ) -> None:
+        self.fetch = fetch
+        self.found = found
+        self.is_truncated = False
+        self.is_done = False
+        self._search = search
+        self._seen = IdSet()
         self._offset = 0
         self._largest = 0
-        self._ended = False
-        self.is_done = False
-        self.is_paged = False
+        self._has_full_pages = False
+        self._has_ended = False
 
-    def flow(self, session: Session) -> ItemsFlow[Row]:
-        """Yield the wanted rows, and before that whatever it takes to get them.
-
-        One, two, four, eight pages are fetched at once, so that little is fetched in vain where
-        the reader stops early.
-        """
-        yield Items(self.begin((yield from self.fetch(0)), session))
-        width = 2 if self.is_paged else 1
-        while not self.is_done:
-            count = min(width, self._missing())
-            for page in (yield Gather(self.pages(count), int(count))):
-                yield Items(self.take(page))
-            width = min(2 * width, self.ahead)
-
-    def begin(self, page: list[Row], session: Session) -> list[Row]:
-        """Give the wanted rows of the first page, and see what it says of those that follow."""
-        rows = self.take(page)
-        known = _full_pages.get(session, 0)
-        self.is_paged = len(page) >= self.search.page_size
-        if self.is_paged:
-            _full_pages[session] = max(known, self.search.page_size)
-        elif self.search.page_size <= known:
+    def accept_first(self, page: Page[S], sizes: PageSizes) -> S:
+        """Return the wanted rows of the first page, and judge from its size what may follow."""
+        rows = self.accept(page)
+        page_size, known = self._search.page_size, sizes.largest_full_page
+        self._has_full_pages = len(page.ids) >= page_size
+        if self._has_full_pages:
+            sizes.largest_full_page = max(known, page_size)
+        elif page_size <= known:
             self.is_done = True
         return rows
 
-    def rest(self) -> Iterator[Flow[list[Row]]]:
-        """Give the flows that fetch what may follow the pages so far.
-
-        A short first page may be the last one, or all that the server gives at once: then it is
-        asked once more.
-        """
-        return self.pages(self._missing() if self.is_paged else 1)
-
-    def take(self, page: list[Row]) -> list[Row]:
-        """Give the wanted rows of the next page, and see whether it is the last one."""
+    def accept(self, page: Page[S]) -> S:
+        """Return the wanted rows of the next page, and note whether it is the last one."""
+        size = len(page.ids)
         if self.is_done:
-            return []
-        self.is_done = not page or len(page) < self._largest
-        rows = self._take(page)
-        self.is_done |= self.truncated or self._missing() == 0
-        return rows
-
-    def pages(self, count: float) -> Iterator[Flow[list[Row]]]:
-        """Give the flows that fetch the next pages, while there may be more of them."""
-        offset, end = self._offset, self._offset + count * self._largest
-        while offset < end and not self._ended:
-            yield self._page(offset)
-            offset += self._largest
-
-    def _page(self, offset: int) -> Flow[list[Row]]:
-        page = yield from self.fetch(offset)
-        if len(page) < self._largest or not any(map(self._is_new, page)):
-            self._ended = True
-        return page
-
-    def _take(self, page: list[Row]) -> list[Row]:
-        """Give the wanted rows of the next page, each once."""
-        before = len(self._seen)
-        rows = [row for row in page if self._is_seen_first(row) and self.search.filters.match(row)]
-        if page and self._offset and len(self._seen) == before:
-            self.truncated = True
+            return page.rows.select([])
+        self.is_done = not size or size < self._largest
+        wanted, has_new = self._wanted(page)
+        if self._offset and size and not has_new:
+            self.is_done = self.is_truncated = True
             warnings.warn(
                 f"the server repeats its rows from the offset {self._offset} on, as one does that "
                 "ignores 'offset'; rows may be missing",
                 Grad300Warning,
                 stacklevel=2,
             )
-            return []
-        if self.search.max_results is not None:
-            rows = rows[: self.search.max_results - self.found]
-        self.found += len(rows)
-        self._offset += len(page)
-        self._largest = max(self._largest, len(page))
-        if not self.label:
-            return rows
-        return [{**row, **self.label} if isinstance(row, dict) else row for row in rows]
+            return page.rows.select([])
+        if self._search.max_results is not None:
+            wanted = wanted[: self._search.max_results - self.found]
+        self.found += len(wanted)
+        self._offset += size
+        self._largest = max(self._largest, size)
+        self.is_done |= self._pages_needed() == 0
+        if len(wanted) == len(page.positions):
+            return page.rows
+        ranks = {position: rank for rank, position in enumerate(page.positions)}
+        return page.rows.select([ranks[position] for position in wanted])
 
-    def _is_new(self, row: Any) -> bool:
-        return _identity(row) not in self._seen
+    def next_pages(self, count: float) -> Iterator[Flow[Page[S]]]:
+        """Yield the flows that fetch the next pages, as long as there may be more of them."""
+        count = min(count, self._pages_needed())
+        offset, end = self._offset, self._offset + count * self._largest
+        while offset < end and not self._has_ended:
+            yield self._fetch_next(offset)
+            offset += self._largest
 
-    def _is_seen_first(self, row: Any) -> bool:
-        identity = _identity(row)
-        if identity is not None and identity in self._seen:
-            return False
-        self._seen.add(identity)
-        return True
+    def remaining_pages(self, fewest: int) -> Iterator[Flow[Page[S]]]:
+        """Yield the flows that fetch many of the pages that may follow: `fewest`, if there are.
 
-    def _missing(self) -> float:
-        """Give the pages that are needed at least, if each were full of wanted rows."""
-        if self.search.max_results is None:
+        A short first page may be the last one, or all that the server sends at once: then one
+        more is fetched, which tells.
+        """
+        count = max(fewest, _ROWS_A_ROUND // max(self._largest, 1))
+        pages = self.next_pages(count if self._has_full_pages else 1)
+        self._has_full_pages = True
+        return pages
+
+    def pages_ahead(self, most: int) -> Iterator[int]:
+        """Yield how many pages to fetch at once: twice as many each time."""
+        count = 2 if self._has_full_pages else 1
+        while not self.is_done:
+            yield int(min(count, self._pages_needed()))
+            count = min(2 * count, most)
+
+    def _fetch_next(self, offset: int) -> Flow[Page[S]]:
+        page = yield from self.fetch(offset)
+        has_new = any(id_ is not None and id_ not in self._seen for id_ in page.ids)
+        if len(page.ids) < self._largest or not has_new:
+            self._has_ended = True
+        return page
+
+    def _wanted(self, page: Page[S]) -> tuple[list[int], bool]:
+        """Return the positions of the wanted rows, each once, and whether any row is new."""
+        is_repeated = [id_ is not None and not self._seen.add(id_) for id_ in page.ids]
+        has_new = any(
+            id_ is not None and not r for id_, r in zip(page.ids, is_repeated, strict=True)
+        )
+        return [p for p in page.positions if not is_repeated[p]], has_new
+
+    def _pages_needed(self) -> float:
+        """Return the fewest pages that hold what is missing, if each is full of wanted rows."""
+        if self._search.max_results is None:
             return math.inf
-        return math.ceil((self.search.max_results - self.found) / max(self._largest, 1))
+        return math.ceil((self._search.max_results - self.found) / max(self._largest, 1))
 
 
-def gather(walks: list[Walk], session: Session, ahead: int) -> Flow[list[Row]]:
-    """Run walks to their ends, as many pages at once as may be, and give all wanted rows."""
-    first = yield Gather([walk.fetch(0) for walk in walks], min(ahead, len(walks)))
-    rows = [walk.begin(page, session) for walk, page in zip(walks, first, strict=True)]
-    while running := [index for index, walk in enumerate(walks) if not walk.is_done]:
-        flows = (_numbered(index, flow) for index in running for flow in walks[index].rest())
-        for index, page in (yield Gather(flows, ahead)):
-            rows[index] += walks[index].take(page)
-        for index in running:
-            walks[index].is_paged = True
-    return [row for part in rows for row in part]
+def iterate(
+    paginator: Paginator[Rows[Row]], sizes: PageSizes, max_connections: int
+) -> ItemsFlow[Row]:
+    """Yield the wanted rows, and whatever it takes to fetch them.
+
+    One, two, four, eight pages are fetched at once, so that little is fetched in vain where the
+    reader stops early.
+    """
+    yield Items(paginator.accept_first((yield from paginator.fetch(0)), sizes))
+    for count in paginator.pages_ahead(max_connections):
+        for page in (yield Gather(paginator.next_pages(count), count)):
+            yield Items(paginator.accept(page))
 
 
-def _numbered(number: int, flow: Flow[list[Row]]) -> Flow[tuple[int, list[Row]]]:
-    return number, (yield from flow)
+def fetch_all(
+    paginators: list[Paginator[S]], sizes: PageSizes, max_connections: int
+) -> Flow[list[S]]:
+    """Fetch listings to their ends, many pages at once, and return their wanted rows."""
+    limit = min(max_connections, len(paginators))
+    first = yield Gather([paginator.fetch(0) for paginator in paginators], limit)
+    rows = [
+        [paginator.accept_first(page, sizes)]
+        for paginator, page in zip(paginators, first, strict=True)
+    ]
+    joined: list[list[S]] = [[] for _ in paginators]
+    while running := [
+        index for index, paginator in enumerate(paginators) if not paginator.is_done
+    ]:
+        for pages, parts in zip(joined, rows, strict=True):
+            if len(parts) > max_connections:
+                pages.append(parts[0].join(parts[1:]))
+                parts.clear()
+        flows = (
+            _with_index(index, flow)
+            for index in running
+            for flow in paginators[index].remaining_pages(_PAGES_A_ROUND * max_connections)
+        )
+        for index, page in (yield Gather(flows, max_connections)):
+            rows[index].append(paginators[index].accept(page))
+    return [page for pair in zip(joined, rows, strict=True) for part in pair for page in part]
 
 
-def _identity(row: Any) -> int | str | None:
-    """Give a row's id; a bad row has none, which is no reason to lose it."""
-    identity = row.get("id") if isinstance(row, dict) else None
-    return identity if isinstance(identity, int | str) else None
+def _with_index(index: int, flow: Flow[Page[S]]) -> Flow[tuple[int, Page[S]]]:
+    return index, (yield from flow)

@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, cast
+from functools import partial
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    SupportsIndex,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+)
 
 from grad300_sdk.engine import (
     Flow,
     ItemsFlow,
     M,
     Node,
+    Send,
     Sender,
     check_integer,
     child,
+    decode_json,
     endpoint,
     iterator,
 )
 from grad300_sdk.filters import DateLike, Filters
-from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
+from grad300_sdk.pages import Page, PageReader, RecordReader, RowReader, Selectable
+from grad300_sdk.records import ScanRecord, ScanType, drop_faults, make_record
 from grad300_sdk.resources.files import ScanFile
-from grad300_sdk.resources.paging import Row, Search, Walk, gather
+from grad300_sdk.resources.paging import (
+    PageSizes,
+    Paginator,
+    Row,
+    Search,
+    fetch_all,
+    iterate,
+)
 from grad300_sdk.settings import setting
 
 if TYPE_CHECKING:
@@ -31,9 +52,23 @@ if TYPE_CHECKING:
     from grad300_sdk.downloads import Progress
     from grad300_sdk.tables import ScanTable
 
-__all__ = ["Scan", "ScanCollection", "Scans", "describe_listing"]
+__all__ = ["ListingOptions", "Scan", "ScanCollection", "Scans", "describe_listing"]
 
+S = TypeVar("S", bound=Selectable)
+# Names that other interfaces have for these parameters.
+_SYNONYMS = {"limit": "max_results", "name": "scan_name", "object": "source"}
 ScanTypeLike: TypeAlias = ScanType | Literal["TPI", "Images", "Spectrum", "OnOff"]
+
+
+class ListingOptions(TypedDict, total=False):
+    """The arguments of `ScanCollection.search`, `records` and `table`."""
+
+    source: str | None
+    scan_name: str | None
+    date_from: DateLike | None
+    date_to: DateLike | None
+    page_size: int | None
+    max_results: int | None
 
 
 class Scan(Node[M], template="{+parent}{scan_id}"):
@@ -50,7 +85,7 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
 
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[Row]:
-        """Get what the archive knows of the scan.
+        """Get the scan.
 
         Sends ``GET /scans/{scan_type}/{scan_id}``.
 
@@ -71,11 +106,11 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         ...         client.scans["Images"][row["id"]].get() == row
         True
         """
-        return (yield from send.json(dict[str, Any]))
+        return send.json(dict[str, Any])
 
     @endpoint("GET")
     def record(self, send: Sender) -> Flow[ScanRecord]:
-        """Get what the archive knows of the scan, as a record.
+        """Get the scan as a record.
 
         Sends ``GET /scans/{scan_type}/{scan_id}``.
 
@@ -89,7 +124,7 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         NotFoundError
             If there is no such scan.
         DecodeError
-            If the scan has no id or no file name, or a value of a wrong type.
+            If the scan lacks an id or a file name, or has a value of a wrong type.
 
         Examples
         --------
@@ -102,59 +137,49 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
 
 
 class Listing(Node[M], ABC):
-    """Scans that can be listed: of one type, or of all; what can be asked for is the same."""
+    """Scans that can be listed: those of one type, or of all types."""
 
     @property
     def _type(self) -> ScanType | None:
         return None
 
-    def _search(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> ItemsFlow[Row]:
-        """Iterate over the scans that match, whatever number of pages that takes.
+    def _search(self, send: Sender, **options: Unpack[ListingOptions]) -> ItemsFlow[Row]:
+        """Iterate over the scans that match, on however many pages they are.
 
-        Sends ``GET /scans/{scan_type}/``, once a page. Pages are asked for as they are needed,
-        and the further the iteration goes, the more of them ahead: at most as many as the client
-        has connections.
+        Sends ``GET /scans/{scan_type}/``, once for each page. Pages are fetched as they are
+        needed, and more of them ahead the further the iteration goes: at most as many as the
+        client has connections.
 
         Parameters
         ----------
         source : str, optional
-            What the name of the source has in it; upper and lower case are alike.
+            A part of the source's name; upper and lower case are alike.
         scan_name : str, optional
-            What the name of the file has in it; upper and lower case are alike.
+            A part of the file's name; upper and lower case are alike.
         date_from, date_to : datetime, date, str or Time, optional
             The earliest and the latest date, both included. A datetime without an offset is UTC;
             a day without a time, as `date_to`, means its end.
         page_size : int, optional
-            How many scans to ask for at once; `conf.default_page_size` if not given.
+            How many scans to fetch in one request; `conf.default_page_size` by default.
         max_results : int, optional
-            The most scans to give.
+            The most scans to return; all by default.
 
         Yields
         ------
         dict
-            A scan, as the server sends it; each once, in the server's order. Those of
-            ``client.scans.search`` have their ``scan_type`` besides, and come one type after the
-            other.
+            A scan as the server sends it: each once, in the server's order. With
+            ``client.scans.search``, each also has its ``scan_type``, and they come one type after
+            the other.
 
         Raises
         ------
         ValueError, TypeError
-            If an argument is wrong, at the call, before anything is sent.
+            If an argument is wrong: at the call, before anything is sent.
 
         Warns
         -----
         Grad300Warning
-            If the server repeats its rows whatever the offset, so that some may be missing.
+            If the server ignores the offset and repeats its rows, so that some may be missing.
 
         Examples
         --------
@@ -163,24 +188,14 @@ class Listing(Node[M], ABC):
         ...     set(names)
         {'sun'}
         """
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        for walk in self._walks(search):
-            yield from walk.flow(self.client.session)
+        search = Search.from_arguments(**options)
+        for paginator in self._paginators(search, RowReader):
+            yield from iterate(paginator, self._sizes, self.client.max_connections)
 
-    def _records(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> Flow[list[ScanRecord]]:
+    def _records(self, send: Sender, **options: Unpack[ListingOptions]) -> Flow[list[ScanRecord]]:
         """List the scans that match, as records.
 
-        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+        Sends ``GET /scans/{scan_type}/``, once for each page and several at once.
 
         Parameters
         ----------
@@ -200,8 +215,8 @@ class Listing(Node[M], ABC):
         Warns
         -----
         Grad300Warning
-            If rows are left out since they have no id or no file name or a wrong type, or if the
-            server repeats its rows whatever the offset.
+            If rows are left out because they lack an id or a file name or have a value of a wrong
+            type, or if the server ignores the offset and repeats its rows.
 
         Examples
         --------
@@ -210,24 +225,14 @@ class Listing(Node[M], ABC):
         ...     [record.source for record in records]
         ['casa', 'casa']
         """
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        rows, _ = yield from self._all(search)
-        return make_records(rows, self._type)
+        search = Search.from_arguments(**options)
+        pages, _ = yield from self._fetch_all(search, RecordReader)
+        return drop_faults(record for page in pages for record in page)
 
-    def _table(
-        self,
-        send: Sender,
-        *,
-        source: str | None = None,
-        scan_name: str | None = None,
-        date_from: DateLike | None = None,
-        date_to: DateLike | None = None,
-        page_size: int | None = None,
-        max_results: int | None = None,
-    ) -> Flow[ScanTable]:
+    def _table(self, send: Sender, **options: Unpack[ListingOptions]) -> Flow[ScanTable]:
         """List the scans that match, as a table.
 
-        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+        Sends ``GET /scans/{scan_type}/``, once for each page and several at once.
 
         Parameters
         ----------
@@ -237,10 +242,10 @@ class Listing(Node[M], ABC):
         Returns
         -------
         astropy.table.Table
-            One row a scan, in the server's order, each once: right ascension in `conf.ra_unit`,
-            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, what is
-            missing masked. Its ``meta`` says what was asked, and ``meta["truncated"]`` whether
-            the server repeated itself, so that rows may be missing.
+            One row for each scan, in the server's order: right ascension in `conf.ra_unit`,
+            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, missing
+            values masked. Its ``meta`` holds the query, and ``meta["truncated"]`` tells whether
+            the server repeated its rows, so that some may be missing.
 
         Raises
         ------
@@ -250,8 +255,8 @@ class Listing(Node[M], ABC):
         Warns
         -----
         Grad300Warning
-            If rows are left out since they have no id or no file name or a wrong type, or if the
-            server repeats its rows whatever the offset.
+            If rows are left out because they lack an id or a file name or have a value of a wrong
+            type, or if the server ignores the offset and repeats its rows.
 
         Examples
         --------
@@ -260,26 +265,37 @@ class Listing(Node[M], ABC):
         ...     print(table["dec"].unit, table["date"].scale, len(table))
         deg utc 2
         """
-        from grad300_sdk.tables import make_table
+        search = Search.from_arguments(**options)
+        from grad300_sdk.columns import ColumnReader
+        from grad300_sdk.tables import join_pages
 
-        search = Search.check(source, scan_name, date_from, date_to, page_size, max_results)
-        rows, truncated = yield from self._all(search)
-        return make_table(rows, self._type, describe_listing(self, search.asked, truncated))
+        pages, truncated = yield from self._fetch_all(search, ColumnReader)
+        meta = describe_listing(self, search.arguments, truncated)
+        return join_pages(pages, self._type, meta)
 
     @abstractmethod
-    def _walks(self, search: Search) -> Iterator[Walk]:
-        """Give the walks through the listings, each made when the one before it has ended."""
+    def _paginators(
+        self, search: Search, reader: Callable[..., PageReader[S]]
+    ) -> Iterator[Paginator[S]]:
+        """Yield the paginators of the listings, each made when the one before it has ended."""
 
-    def _all(self, search: Search) -> Flow[tuple[list[Row], bool]]:
-        session, ahead = self.client.session, self.client.max_connections
-        # Listings are fetched at once, but where a limit may leave nothing for the later ones.
-        walks = self._walks(search)
-        parts = [list(walks)] if search.max_results is None else ([walk] for walk in walks)
-        rows, truncated = [], False
-        for part in parts:
-            rows += yield from gather(part, session, ahead)
-            truncated |= any(walk.truncated for walk in part)
-        return rows, truncated
+    def _fetch_all(
+        self, search: Search, reader: Callable[..., PageReader[S]]
+    ) -> Flow[tuple[list[S], bool]]:
+        """Return the pages of all listings, and whether the server repeated itself."""
+        paginators = self._paginators(search, reader)
+        # Listings are fetched together, unless a limit may leave nothing for the later ones.
+        together = [list(paginators)] if search.max_results is None else ([p] for p in paginators)
+        pages: list[S] = []
+        truncated = False
+        for some in together:
+            pages += yield from fetch_all(some, self._sizes, self.client.max_connections)
+            truncated |= any(paginator.is_truncated for paginator in some)
+        return pages, truncated
+
+    @property
+    def _sizes(self) -> PageSizes:
+        return cast("PageSizes", self.client)
 
 
 class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
@@ -287,7 +303,7 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
 
     scan_type: ScanType
 
-    @endpoint("GET")
+    @endpoint("GET", synonyms={"max_results": "limit", "page_size": "limit"})
     def get(
         self,
         send: Sender,
@@ -306,14 +322,14 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         Parameters
         ----------
         offset : int
-            How many scans to pass over.
+            How many scans to skip.
         limit : int, optional
-            How many scans to ask for; `conf.default_page_size` if not given. The server may give
+            How many scans to ask for; `conf.default_page_size` by default. The server may send
             fewer.
         source : str, optional
-            What the name of the source has in it; upper and lower case are alike.
+            A part of the source's name; upper and lower case are alike.
         scan_name : str, optional
-            What the name of the file has in it; upper and lower case are alike.
+            A part of the file's name; upper and lower case are alike.
         date_from, date_to : datetime, date, str or Time, optional
             The earliest and the latest date, both included. A datetime without an offset is UTC;
             a day without a time, as `date_to`, means its end.
@@ -321,7 +337,7 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         Returns
         -------
         list of dict
-            The page. The server's own filtering is not checked; `search` does that.
+            The page. Unlike `search`, this call relies on the server to apply the filters.
 
         Raises
         ------
@@ -336,16 +352,16 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         """
         if limit is None:
             limit = setting("default_page_size")
-        params = {
-            "offset": check_integer("offset", offset, 0),
-            "limit": check_integer("limit", limit, 1),
-            **Filters.check(source, scan_name, date_from, date_to).params,
-        }
-        return (yield from send.json(list[Any], params=params))
+        params = _page_params(
+            check_integer("offset", offset, 0),
+            check_integer("limit", limit, 1),
+            Filters.from_arguments(source, scan_name, date_from, date_to),
+        )
+        return send.json(list[Any], params=params)
 
-    search = iterator("GET")(Listing._search)
-    records = endpoint("GET")(Listing._records)
-    table = endpoint("GET")(Listing._table)
+    search = iterator("GET", synonyms=_SYNONYMS)(Listing._search)
+    records = endpoint("GET", synonyms=_SYNONYMS)(Listing._records)
+    table = endpoint("GET", synonyms=_SYNONYMS)(Listing._table)
 
     def __getitem__(self, scan_id: SupportsIndex) -> Scan[M]:
         if isinstance(scan_id, slice):
@@ -356,32 +372,32 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
     def _type(self) -> ScanType:
         return self.scan_type
 
-    def _walks(self, search: Search) -> Iterator[Walk]:
-        yield self._walk(search)
+    def _paginators(
+        self, search: Search, reader: Callable[..., PageReader[S]]
+    ) -> Iterator[Paginator[S]]:
+        yield self._paginator(search, reader(self.scan_type, search.filters))
 
-    def _walk(self, search: Search, found: int = 0, **label: str) -> Walk:
-        """Make the walk through this listing, after so many scans found in others."""
-        filters = search.filters
+    def _paginator(self, search: Search, reader: PageReader[S], found: int = 0) -> Paginator[S]:
+        def fetch(offset: int) -> Flow[Page[S]]:
+            params = _page_params(offset, search.page_size, search.filters)
+            response = yield Send(method="GET", path=self.path, params=params, expects_json=True)
+            return reader.read(partial(decode_json, response))
 
-        def fetch(offset: int) -> Flow[list[Row]]:
-            return self.get.flow(
-                offset=offset,
-                limit=search.page_size,
-                source=filters.source,
-                scan_name=filters.scan_name,
-                date_from=filters.date_from,
-                date_to=filters.date_to,
-            )
-
-        return Walk(search, fetch, self.client.max_connections, label, found)
+        return Paginator(search, fetch, found)
 
 
 class Scans(Listing[M], template="{+parent}/scans"):
     """The scans of all types."""
 
-    search = iterator("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._search)
-    records = endpoint("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._records)
-    table = endpoint("GET", "/{scan_type}/", for_each=("scan_type",))(Listing._table)
+    search = iterator("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_SYNONYMS)(
+        Listing._search
+    )
+    records = endpoint("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_SYNONYMS)(
+        Listing._records
+    )
+    table = endpoint("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_SYNONYMS)(
+        Listing._table
+    )
 
     @endpoint("GET", "/{scan_type}/{scan_id}/download", for_each=("scan_type", "scan_id"))
     def download(
@@ -476,26 +492,33 @@ class Scans(Listing[M], template="{+parent}/scans"):
     def _ipython_key_completions_(self) -> list[str]:
         return [scan_type.value for scan_type in self]
 
-    def _walks(self, search: Search) -> Iterator[Walk]:
+    def _paginators(
+        self, search: Search, reader: Callable[..., PageReader[S]]
+    ) -> Iterator[Paginator[S]]:
         found = 0
         for scan_type in self:
             if found == search.max_results:
                 return
-            walk = self[scan_type]._walk(search, found, scan_type=scan_type.value)
-            yield walk
-            found = walk.found
+            pages = reader(scan_type, search.filters, is_labelled=True)
+            paginator = self[scan_type]._paginator(search, pages, found)
+            yield paginator
+            found = paginator.found
+
+
+def _page_params(offset: int, limit: int, filters: Filters) -> dict[str, Any]:
+    return {"offset": offset, "limit": limit, **filters.params}
 
 
 def describe_listing(
-    node: Node[Any], asked: Mapping[str, Any], truncated: bool = False
+    node: Node[Any], arguments: Mapping[str, Any], truncated: bool = False
 ) -> dict[str, Any]:
-    """Say what was asked, of which server and when, in values that every format can hold."""
+    """Return what was asked, of which server and when, in values that every format can hold."""
     return {
         "server": node.client.base_api_url,
         "path": node.path,
         **{
             name: value if isinstance(value, int) else str(value)
-            for name, value in asked.items()
+            for name, value in arguments.items()
             if value is not None
         },
         "retrieved": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,182 +1,252 @@
-"""What the traceback of an error shows: the caller's lines and the call, not the engine."""
+"""What the traceback of an error shows: the caller's line and the call, not what is below it."""
 
 from __future__ import annotations
 
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from grad300_sdk.engine import ItemsFlow, M, Node, Sender, iterator, show_full_tracebacks
-from grad300_sdk.engine.errors import DecodeError, NotFoundError, TransportError
-from tests.support.wire import RESET, answer
+from grad300_sdk.engine import show_full_tracebacks
+from grad300_sdk.engine.errors import NotFoundError
+from grad300_sdk.engine.tracebacks import shorten
+from tests.support.sink import MemorySink
+from tests.support.wire import CLOSE, STALL, Received, Step, Wire, answer, chunked
 
-MOST_LINES = 16
-LIBRARIES = {"anyio", "contextlib", "h11", "httpcore", "httpx", "msgspec", "sniffio"}
-REFUSED = "refused"
-NOT_FOUND = answer(b'{"detail": "no such book"}', "404 Not Found")
-FAILURES = [
-    pytest.param(NOT_FOUND, NotFoundError, id="404"),
-    pytest.param(REFUSED, TransportError, id="refused"),
-    pytest.param([RESET], TransportError, id="reset"),
-    pytest.param(answer(b"<html>"), DecodeError, id="not JSON"),
-]
+LIBRARIES = ("httpx", "httpcore", "h11", "anyio", "sniffio", "msgspec", "asyncio", "trio")
 
 
 @pytest.fixture
-def failing(library: Any, wire: Any) -> Callable[[Any], Any]:
-    """Make a client whose server fails in a way."""
-
-    def make(step: Any) -> Any:
-        if step is not REFUSED:
-            return library(wire(step).url)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        return library(f"http://127.0.0.1:{port}")
-
-    return make
+def _full() -> Iterator[None]:
+    """Show full tracebacks in this test."""
+    show_full_tracebacks()
+    yield
+    show_full_tracebacks(False)
 
 
-def error_of(harness: Any, call: Callable[[], Any]) -> Exception:
-    """Return what a call, or the first item of its iterator, raises where its user wrote it."""
-    if harness.mode == "blocking":
+@pytest.fixture
+def server(wire: Callable[..., Wire]) -> Wire:
+    """Answer in a way of its own at some paths."""
+
+    def answerer(request: Received) -> Step:
+        return {
+            "404": answer(b'{"detail": "no such book"}', "404 Not Found"),
+            "cut": [*answer(b"{", length=9), CLOSE],
+            "odd": answer(b"<html>"),
+            "stall": [STALL],
+            "text": [*chunked(b"one", b"two"), b"0\r\n\r\n"],
+        }.get(request.target.rpartition("/")[2], answer(b"[]"))
+
+    return wire(answerer=answerer)
+
+
+def refused_url() -> str:
+    """Return a URL at which no server listens."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def caught(harness: Any, call: Callable[[], Any]) -> Exception:
+    """Return the error of a call, whose traceback begins with the line of the caller."""
+
+    def run() -> Exception:
         try:
             result = call()
             if isinstance(result, Iterator):
-                next(result)
+                list(result)
         except Exception as error:
             return error
-        raise AssertionError("nothing was raised")
+        raise AssertionError("the call succeeded")
 
-    async def user() -> Exception:
+    async def run_async() -> Exception:
         try:
             result = call()
-            await (anext(result) if hasattr(result, "__anext__") else result)
+            if isinstance(result, AsyncIterator):
+                async for _ in result:
+                    pass
+            else:
+                await result
         except Exception as error:
             return error
-        raise AssertionError("nothing was raised")
+        raise AssertionError("the call succeeded")
 
-    raised: Exception = harness.run(user())
-    return raised
-
-
-def frames(error: BaseException) -> list[str]:
-    """Return the module and the function of each frame that is shown, those of causes too."""
-    shown: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None:
-        for frame, _ in traceback.walk_tb(seen.__traceback__):
-            shown.append(f"{frame.f_globals['__name__']}:{frame.f_code.co_name}")
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    return shown
+    error = harness.run(run() if harness.mode == "blocking" else run_async())
+    assert isinstance(error, Exception)
+    return error
 
 
-def internal(error: BaseException) -> list[str]:
-    """Return the frames of the engine and of the libraries below it."""
-    names = {"grad300_sdk", *LIBRARIES}
-    return [frame for frame in frames(error) if frame.split(":")[0].split(".")[0] in names]
+def frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the frames of an error's traceback and of those of its causes."""
+    found = list(traceback.extract_tb(error.__traceback__))
+    return found + (frames(error.__cause__) if error.__cause__ else [])
 
 
-def assert_short(error: BaseException) -> None:
-    """Check that a traceback shows one frame of the engine, the call itself, in a few lines."""
-    (call,) = internal(error)
-    assert call.startswith("grad300_sdk.engine.")
-    lines = "".join(traceback.format_exception(error)).splitlines()
-    assert len(lines) <= MOST_LINES, lines
+def is_engine(frame: traceback.FrameSummary) -> bool:
+    """Return whether a frame is in the package."""
+    return "/grad300_sdk/" in frame.filename
 
 
-@pytest.mark.parametrize(("step", "kind"), FAILURES)
-def test_a_call_that_fails(harness: Any, failing: Any, step: Any, kind: type[Exception]) -> None:
-    error = error_of(harness, failing(step).books["1"].get)
-    assert type(error) is kind
-    assert_short(error)
-    assert frames(error)[0].startswith(__name__)
+def assert_short(error: Exception) -> None:
+    """Check that a traceback shows the call, and nothing of what is below it."""
+    found = frames(error)
+    assert found[0].filename == __file__
+    shown = "".join(traceback.format_exception(error))
+    assert len([frame for frame in found if is_engine(frame)]) <= 1, shown
+    assert not [name for name in LIBRARIES if f"/{name}/" in shown], shown
+    assert "contextlib.py" not in shown, shown
+    own = [frame for frame in found if not is_engine(frame)]  # the tree's are here the tests'
+    assert len(shown.splitlines()) <= 16 + 3 * (len(own) - 1), shown
 
 
-@pytest.mark.parametrize(("step", "kind"), FAILURES[:-1])  # a response is not decoded
-def test_a_response_that_fails(
-    harness: Any, failing: Any, step: Any, kind: type[Exception]
+FAILING: dict[str, Callable[[Any, str], Callable[[], Any]]] = {
+    "a 404": lambda library, url: library(url).books["404"].get,
+    "a refused connection": lambda library, url: library(refused_url()).books["1"].get,
+    "a cut body": lambda library, url: library(url).books["cut"].get,
+    "an odd body": lambda library, url: library(url).books["odd"].get,
+    "a stall": lambda library, url: library(url, timeout=0.05).books["stall"].get,
+    "a 404 for the response": lambda library, url: library(url).books["404"].get.response,
+    "no response": lambda library, url: library(refused_url()).books["1"].get.response,
+    "an iterator": lambda library, url: library(refused_url()).books.search,
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_an_error_shows_the_call_alone(
+    harness: Any, library: Any, server: Wire, name: str
 ) -> None:
-    error = error_of(harness, failing(step).books["1"].get.response)
-    assert type(error) is kind
+    assert_short(caught(harness, FAILING[name](library, server.url)))
+
+
+def test_an_error_in_one_of_several_flows(harness: Any, library: Any, wire: Any) -> None:
+    def answerer(request: Received) -> Step:
+        return answer(b"[]", "200 OK" if request.target == "/books?page=0" else "404 Not Found")
+
+    books = library(wire(answerer=answerer).url).books
+    error = caught(harness, lambda: books.search(pages=4, at_once=3))
+    assert isinstance(error, NotFoundError)
     assert_short(error)
 
 
-@pytest.mark.parametrize(("step", "kind"), FAILURES)
-def test_an_iterator_that_fails(
-    harness: Any, failing: Any, step: Any, kind: type[Exception]
+BAD: dict[str, Callable[[Any], Any]] = {
+    "a call": lambda client: client.books.get(pgae=1),
+    "response": lambda client: client.books.get.response(pgae=1),
+    "request": lambda client: client.books.get.request(pgae=1),
+    "curl": lambda client: client.books.get.curl(pgae=1),
+    "flow": lambda client: client.books.get.flow(pgae=1),
+    "a body": lambda client: client.books.get.request(title=b"Dune"),
+    "an iterator": lambda client: client.books.search(pages=0),
+    "a node": lambda client: client.books[""],
+    "a method": lambda client: client.request("GET /", "/"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_argument_shows_the_call_alone(harness: Any, library: Any, name: str) -> None:
+    client = library()
+    error = caught(harness, lambda: BAD[name](client))
+    assert isinstance(error, TypeError | ValueError)
+    assert_short(error)
+
+
+class BrokenSink(MemorySink):
+    """Fails in a function of its own."""
+
+    def write(self, data: Any) -> int:
+        return fail(data)
+
+
+def fail(data: bytes) -> int:
+    """Fail as a progress bar may."""
+    raise LookupError(f"no room for {len(data)} bytes")
+
+
+def test_the_frames_of_the_users_own_functions_stay(
+    harness: Any, library: Any, server: Wire
 ) -> None:
-    class Shelves(Node[M], template="{+parent}/shelves"):
-        @iterator("GET")
-        def search(self, send: Sender) -> ItemsFlow[Any]:
-            """Iterate over them."""
-            return send.pages(object, key="items", link="next")
-
-    search = Shelves(failing(step)).search
-    error = error_of(harness, search)
-    assert type(error) is kind
-    assert_short(error)
-
-
-@pytest.mark.parametrize("way", ["__call__", "request", "response", "curl", "flow"])
-def test_a_wrong_argument(harness: Any, library: Any, way: str) -> None:
-    client = library()
-    error = error_of(harness, lambda: getattr(client.books.get, way)(pgae=1))
-    assert type(error) is TypeError
-    assert_short(error)
-
-
-@pytest.mark.parametrize("way", ["__call__", "request", "response", "curl"])
-def test_a_value_that_can_not_be_sent(harness: Any, library: Any, way: str) -> None:
-    client = library()
-    error = error_of(harness, lambda: getattr(client.books.get, way)(title=b"Dune"))
-    assert type(error) is TypeError
-    assert_short(error)
-
-
-def test_a_user_s_own_sink_stays(harness: Any, library: Any, wire: Any) -> None:
-    class Full:
-        def headers(self) -> dict[str, str]:
-            return {}
-
-        def begin(self, response: httpx.Response) -> None:
-            pass
-
-        def write(self, data: bytes) -> None:
-            raise OSError(28, "no space left on device")
-
-    text = library(wire(answer(b"text")).url).books["1"].text
-    error = error_of(harness, lambda: text.write_to(Full()))
-    assert isinstance(error, OSError)
-    assert_short(error)
-    assert frames(error)[-1] == f"{__name__}:write"
-
-
-def test_a_user_s_own_callback_stays(harness: Any, library: Any, wire: Any) -> None:
-    def on_retry(*attempt: object) -> None:
-        raise LookupError("the callback is wrong")
-
-    server = wire(answer(b"", "503 Busy"))
-    book = library(server.url, retries=1, on_retry=on_retry).books["1"]
-    error = error_of(harness, book.get)
+    text = library(server.url).books["1"].text
+    error = caught(harness, lambda: text.write_to(BrokenSink()))
     assert isinstance(error, LookupError)
     assert_short(error)
-    assert frames(error)[-1] == f"{__name__}:on_retry"
+    names = [frame.name for frame in frames(error) if frame.filename == __file__]
+    assert names[-2:] == ["write", "fail"]
 
 
-@pytest.mark.parametrize(("step", "kind"), FAILURES)
-def test_all_frames_may_be_kept(
-    harness: Any, failing: Any, step: Any, kind: type[Exception]
+def test_the_frames_of_the_users_own_callback_stay(
+    harness: Any, library: Any, wire: Callable[..., Wire]
 ) -> None:
-    client = failing(step)
-    show_full_tracebacks()
-    try:
-        error = error_of(harness, client.books["1"].get)
-    finally:
-        show_full_tracebacks(False)
-    assert type(error) is kind
-    assert len(internal(error)) > 5
-    assert "grad300_sdk.engine.network.driver:perform" in frames(error)
+    def on_retry(*attempt: object) -> None:
+        fail(b"")
+
+    busy = wire(answer(b"", "503 Busy"))
+    error = caught(harness, library(busy.url, retries=1, on_retry=on_retry).books["1"].get)
+    assert isinstance(error, LookupError)
+    assert_short(error)
+    names = [frame.name for frame in frames(error) if frame.filename == __file__]
+    assert names[-2:] == ["on_retry", "fail"]
+
+
+def test_the_frames_of_a_transport_of_the_users_own_stay(harness: Any, library: Any) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("mine")
+
+    client = library(transport=httpx.MockTransport(handle))
+    error = caught(harness, client.books["1"].get)
+    assert_short(error)
+    assert error.__cause__ is not None
+    assert [frame.name for frame in frames(error.__cause__)] == ["handle"]
+
+
+@pytest.mark.usefixtures("_full")
+@pytest.mark.parametrize("name", ["a 404", "a refused connection", "an iterator", "no response"])
+def test_full_tracebacks_have_all_frames(
+    harness: Any, library: Any, server: Wire, name: str
+) -> None:
+    found = frames(caught(harness, FAILING[name](library, server.url)))
+    assert len([frame for frame in found if is_engine(frame)]) > 5
+    if name != "a 404":
+        assert any("/httpx/" in frame.filename for frame in found)
+
+
+def test_what_an_error_was_raised_in_stays_as_it_was(
+    harness: Any, library: Any, server: Wire
+) -> None:
+    """The context of an error may be an error of the caller's own."""
+    book = library(server.url).books["404"]
+
+    def mine() -> None:
+        raise LookupError("mine")
+
+    def call() -> Any:
+        try:
+            mine()
+        except LookupError:
+            return harness.call(book.get)
+
+    with pytest.raises(NotFoundError) as error:
+        call()
+    context = error.value.__context__
+    while not isinstance(context, LookupError):
+        assert context is not None
+        context = context.__context__
+    assert [frame.name for frame in traceback.extract_tb(context.__traceback__)] == [
+        "call",
+        "mine",
+    ]
+
+
+def test_an_error_that_was_not_raised_is_left_alone() -> None:
+    error = LookupError("mine")
+    shorten(error)
+    assert error.__traceback__ is None
+
+
+def test_an_error_that_is_raised_again_is_shortened_again(
+    harness: Any, library: Any, server: Wire
+) -> None:
+    errors = [caught(harness, library(server.url).books["404"].get) for _ in range(2)]
+    assert errors[0] is not errors[1]
+    for error in errors:
+        assert_short(error)

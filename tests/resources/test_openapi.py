@@ -27,7 +27,7 @@ refused
   GET   /users/me                              client.resource('/users/me').get()
                                                # client.login.test_token() returns the same
   GET   /utils/health-check/                   client.resource('/utils/health-check/').get()
-                                               # for the operators of the server
+                                               # for monitoring the server
 
 Only the tree has:
   GET   /openapi.json                          client.openapi.get()

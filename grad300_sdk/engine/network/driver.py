@@ -26,9 +26,15 @@ from ..flow import (
     Send,
     Sleep,
 )
-from ..sending.response import BodyDecoder, RateGuard, decoded_headers, whole_response
+from ..sending.response import (
+    REDACTOR,
+    BodyDecoder,
+    RateGuard,
+    decoded_headers,
+    whole_response,
+)
 from ..sending.session import Session
-from ..tracebacks import shortening
+from ..tracebacks import short_tracebacks
 from .aio import AsyncNetwork
 from .base import Network
 from .errors import map_httpx_errors
@@ -165,7 +171,7 @@ class Answering:
     def _prepare(self, response: httpx.Response, guard: RateGuard) -> None:
         request, send = self._exchange.request, self._exchange.send
         response.request = request
-        response.extensions["redactor"] = self._exchange.redactor
+        response.extensions[REDACTOR] = self._exchange.redactor
         if _logger.isEnabledFor(logging.INFO):
             status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
             _logger.info('HTTP Request: %s %s "%s"', request.method, request.url, status)
@@ -302,7 +308,7 @@ class _SyncItems(_Iterating[T]):
         return self
 
     def __next__(self) -> T:
-        with shortening:
+        with short_tracebacks:
             try:
                 return run_to_end(self.advance())
             except StopAsyncIteration:
@@ -324,7 +330,7 @@ class _AsyncItems(_Iterating[T]):
         return self
 
     async def __anext__(self) -> T:
-        with shortening:
+        with short_tracebacks:
             return await self.advance()
 
     async def aclose(self) -> None:
@@ -357,7 +363,7 @@ class AsyncDriver(Driver):
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end, and return its result."""
-        with shortening:
+        with short_tracebacks:
             return await self.perform(flow)
 
     def iterate(self, flow: ItemsFlow[T]) -> AsyncIterator[T]:

@@ -120,15 +120,15 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                 return response
             target = redirect_target(response) if is_safe(send.method) else None
             if target is None:
-                raise _noted(api_error(response, send.errors, self.error_message), note)
+                error = api_error(response, send.errors, self.error_message, self.now())
+                raise _noted(error, note)
             if origin(target) != origin(url):
                 send = replace(send, headers=_public_headers(send.headers))
             url = target
-        error = TransportError(
-            f"{send.method} {self.requests.url(send)}: more than {MAX_REDIRECTS} redirects"
-        )
-        error.request = self.preview(send)
-        raise error
+        what = f"{send.method} {self.requests.url(send)}: more than {MAX_REDIRECTS} redirects"
+        endless = TransportError(what)
+        endless.request = self.preview(send)
+        raise endless
 
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[tuple[httpx.Response, str]]:
         """Send a request until it succeeds, or sending it again can't help.
@@ -149,14 +149,14 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             exchange = self._exchange(send, url, authorization)
             outcome: httpx.Response | TransportError
             try:
-                outcome = response = yield exchange
+                outcome = yield exchange
             except TransportError as error:
                 outcome = error
-            else:
-                if response.is_success:
-                    return response, ""
+            if isinstance(outcome, httpx.Response):
+                if outcome.is_success:
+                    return outcome, ""
                 if credentials and authorization and not is_renewed:
-                    is_renewed = self.is_unauthorized(response)
+                    is_renewed = self.is_unauthorized(outcome)
                     if is_renewed and (yield from credentials.renew(authorization)):
                         continue
             wait = self._decide(exchange, number, waited, outcome)
@@ -165,7 +165,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                 note = note if number else ""
                 if isinstance(outcome, TransportError):
                     raise _noted(outcome, note)
-                return response, note
+                return outcome, note
             resumed = self.pacer.resume
             yield Sleep(wait)
             number += 1

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     )
     from grad300_sdk.flat import Grad300, Grad300Client
     from grad300_sdk.records import ScanRecord, ScanType
-
-__version__ = "0.1.0"
+    from grad300_sdk.version import __version__
 
 __all__ = [
     "AsyncClient",
@@ -66,6 +65,7 @@ _MODULES = {
     "Grad300Client": "flat",
     "ScanRecord": "records",
     "ScanType": "records",
+    "__version__": "version",
     "conf": "configuration",
 }
 

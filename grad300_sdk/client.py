@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from grad300_sdk import __version__
 from grad300_sdk.engine import (
     Async,
     CredentialChain,
@@ -24,6 +23,7 @@ from grad300_sdk.resources.login import Login, log_in
 from grad300_sdk.resources.openapi import OpenAPI
 from grad300_sdk.resources.scans import Scans
 from grad300_sdk.settings import setting
+from grad300_sdk.version import __version__
 
 if TYPE_CHECKING:
     import httpx

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, BadParameter, Context, Exit, Option, Typer, style
 from typer.exceptions import TyperException
 
-from grad300_sdk import __version__
+from grad300_sdk.version import __version__
 
 if TYPE_CHECKING:
-    from grad300_sdk import Client
+    from grad300_sdk.client import Client
 
 __all__ = ["run"]
 
@@ -104,7 +104,7 @@ class _GlobalOptions:
 
     def make_client(self) -> Client:
         """Make a client, asking for the password of the user, if any."""
-        from grad300_sdk import Client
+        from grad300_sdk.client import Client
 
         return Client(
             self.base_url,
@@ -175,7 +175,7 @@ def _main(
 @app.command(epilog="Example: grad300 tree | grep download")
 def tree() -> None:
     """Print all calls of the SDK and the requests that they send."""
-    from grad300_sdk import Client
+    from grad300_sdk.client import Client
 
     with Client(force_noauth=True) as client:
         _write_output(f"{client.tree()}\n")

@@ -21,8 +21,9 @@ import pytest
 import grad300_sdk
 from grad300_sdk import Client
 from grad300_sdk.engine import Call, Node
+from grad300_sdk.engine.exploring.branches import TreeLine
 from grad300_sdk.engine.exploring.openapi import compare
-from grad300_sdk.engine.exploring.tree import Tree, TreeLine
+from grad300_sdk.engine.exploring.tree import Tree
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
 

@@ -6,7 +6,6 @@ import doctest
 import io
 import pickle
 import random
-import re
 import subprocess
 import sys
 import time
@@ -718,17 +717,6 @@ def test_the_package_does_not_bring_it_along():
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "False"
-
-
-def test_it_imports_no_client():
-    with open(grad300_sdk.fits.__file__) as file:
-        modules = set(re.findall(r"^from (grad300_sdk\S*) import", file.read(), re.MULTILINE))
-    assert modules == {
-        "grad300_sdk.columns",
-        "grad300_sdk.engine.errors",
-        "grad300_sdk.errors",
-        "grad300_sdk.records",
-    }
 
 
 def test_the_columns_of_a_table_are_defined_once(monkeypatch):

@@ -1,35 +1,22 @@
-"""What the package offers, what is in its distributions, and which part may import which."""
+"""What the package offers, what it needs, what it loads, and what is in its distributions."""
 
 from __future__ import annotations
 
-import ast
 import importlib
 import re
 import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from email.parser import HeaderParser
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from test_rooms import MODULES, PACKAGE, ROOT, imports, within
 
 import grad300_sdk
 import grad300_sdk.engine
-
-ROOT = Path(__file__).parents[1]
-PACKAGE = Path(grad300_sdk.__file__).parent
-
-
-def module_name(path):
-    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    return ".".join(parts).removesuffix(".__init__")
-
-
-MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-
 
 # Frozen: whoever changes these lists changes what users rely on.
 PUBLIC_NAMES = {
@@ -83,36 +70,6 @@ class TestPublicNames:
             grad300_sdk.Clinet  # noqa: B018
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Give what a module imports at run time, wherever in it; names of modules or in them."""
-    todo: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            todo += node.orelse
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            origin = node.module or ""
-            if node.level:
-                above = module_name(path).split(".")
-                above = above[: len(above) + (path.name == "__init__.py") - node.level]
-                origin = ".".join([*above, *filter(None, [origin])])
-            yield from (f"{origin}.{alias.name}" for alias in node.names)
-        else:
-            todo += ast.iter_child_nodes(node)
-
-
-def within(name: str, *packages: str) -> bool:
-    return any(f"{name}.".startswith(f"{package}.") for package in packages)
-
-
-# What takes plain data, and knows no client.
-ADAPTERS = ("columns", "filters", "fits", "pages", "records", "tables")
-ADAPTERS_MAY = (*ADAPTERS, "configuration", "engine.body", "engine.errors", "errors", "settings")
-HTTPX_MAY = ("client", "connections", "credentials", "drivers", "session", "translation")
-
-
 OF_EXTRAS = {
     ("grad300_sdk.command_line", "rich"),
     ("grad300_sdk.command_line", "typer"),
@@ -120,74 +77,20 @@ OF_EXTRAS = {
 }
 
 
-def is_allowed(module: str, name: str) -> bool:
-    """Say whether a module may import a name at run time."""
-    own = within(name, "grad300_sdk")
-    if within(module, "grad300_sdk.sandbox"):
-        return within(name, "grad300_sdk.sandbox") or not (own or within(name, "httpx"))
-    if within(name, "grad300_sdk.sandbox"):
-        return module == "grad300_sdk.command_line"
-    if within(name, "httpx"):
-        return module in [f"grad300_sdk.engine.{part}" for part in HTTPX_MAY]
-    if within(module, "grad300_sdk.engine"):
-        return within(name, "grad300_sdk.engine") or not (own or within(name, "astropy"))
-    if within(module, "grad300_sdk.downloads", "grad300_sdk.cache"):
-        return not within(name, "grad300_sdk.resources", "grad300_sdk.client", "grad300_sdk.flat")
-    if module in [f"grad300_sdk.{part}" for part in ADAPTERS]:
-        return not own or within(name, *(f"grad300_sdk.{part}" for part in ADAPTERS_MAY))
-    return True
-
-
-class TestImports:
-    @pytest.mark.parametrize("module", MODULES)
-    def test_each_module_imports_only_what_it_may(self, module):
-        assert [name for name in imported(MODULES[module]) if not is_allowed(module, name)] == []
-
-    @pytest.mark.parametrize(
-        ("module", "name"),
-        [
-            ("grad300_sdk.engine.declaring.nodes", "grad300_sdk.records.ScanType"),
-            ("grad300_sdk.engine.exploring.tree", "astropy.time"),
-            ("grad300_sdk.engine.sending.response", "httpx"),
-            ("grad300_sdk.resources.scans", "httpx.Response"),
-            ("grad300_sdk.records", "grad300_sdk.client.Client"),
-            ("grad300_sdk.filters", "grad300_sdk.Client"),
-            ("grad300_sdk.tables", "grad300_sdk.engine.Node"),
-            ("grad300_sdk.client", "grad300_sdk.sandbox.Sandbox"),
-            ("grad300_sdk.configuration", "grad300_sdk.settings.setting"),
-            ("grad300_sdk.defaults", "grad300_sdk.configuration.conf"),
-            ("grad300_sdk.settings", "grad300_sdk.client.Client"),
-            ("grad300_sdk.sandbox.files", "grad300_sdk.records.ScanType"),
-        ],
-    )
-    def test_these_would_be_found(self, module, name):
-        assert not is_allowed(module, name)
-
-    def test_what_the_package_needs_is_declared(self):
-        needs = [text for text in requires("grad300-sdk") if "extra ==" not in text]
-        declared = {re.match(r"[\w.-]+", text)[0].lower() for text in needs}
-        homes = packages_distributions()
-        for module, path in MODULES.items():
-            for name in imported(path):
-                top = name.partition(".")[0]
-                if top == "grad300_sdk" or within(module, "grad300_sdk.sandbox"):
-                    continue
-                if (module, top) in OF_EXTRAS:
-                    continue
-                if top not in sys.stdlib_module_names:
-                    home = {home.lower() for home in homes[top]}
-                    assert home & declared, f"{module} imports {top}"
-
-    def test_all_ways_to_import_are_seen(self):
-        names = set(imported(MODULES["grad300_sdk.engine.client"]))
-        assert "httpx" in names
-        assert "grad300_sdk.engine.flow.Send" in names
-        assert "grad300_sdk.sandbox.server.Sandbox" in set(
-            imported(MODULES["grad300_sdk.sandbox"])
-        )
-        lazy = set(imported(MODULES["grad300_sdk.settings"]))
-        assert "grad300_sdk.configuration.conf" in lazy
-        assert "httpx" not in set(imported(MODULES["grad300_sdk.client"]))  # for types alone
+def test_what_the_package_needs_is_declared():
+    needs = [text for text in requires("grad300-sdk") if "extra ==" not in text]
+    declared = {re.match(r"[\w.-]+", text)[0].lower() for text in needs}
+    homes = packages_distributions()
+    for module in MODULES:
+        for found in imports(module):
+            top = found.module.partition(".")[0]
+            if top == "grad300_sdk" or within(module, "grad300_sdk.sandbox"):
+                continue
+            if (module, top) in OF_EXTRAS:
+                continue
+            if top not in sys.stdlib_module_names:
+                home = {home.lower() for home in homes[top]}
+                assert home & declared, f"{module} imports {top}"
 
 
 def modules_loaded_by(code: str, *arguments: str) -> set[str]:

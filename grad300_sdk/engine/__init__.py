@@ -24,8 +24,9 @@ from .declaring.endpoints import endpoint, iterator
 from .declaring.nodes import Async, M, Node, RootNode, Sync, child
 from .declaring.resource import Resource
 from .declaring.send import Sender, drop_none
+from .exploring.branches import TreeLine
 from .exploring.openapi import Comparison, OpenAPIDocument
-from .exploring.tree import Tree, TreeLine
+from .exploring.tree import Tree
 from .flow import Chunks, Exclusive, Flow, Gather, Items, ItemsFlow, Send, Sink
 from .sending.redact import without_body
 from .sending.response import decode_error, decode_json, describe, describe_bytes

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from . import Sandbox
+from grad300_sdk.sandbox.server import Sandbox
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

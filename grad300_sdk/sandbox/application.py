@@ -15,8 +15,8 @@ from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .archive import Archive, File
-from .files import ScanType
+from grad300_sdk.sandbox.archive import Archive, File
+from grad300_sdk.sandbox.files import ScanType
 
 API_PREFIX = "/api/v1"
 _JWT_ALGORITHM = "HS256"

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from .files import Scan, ScanType, synthesise
-from .observing import observe
+from grad300_sdk.sandbox.files import Scan, ScanType, synthesise
+from grad300_sdk.sandbox.observing import observe
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from . import sky
+from grad300_sdk.sandbox import sky
 
 ScanType = Literal["TPI", "Images", "Spectrum", "OnOff"]
 SCAN_TYPES: tuple[ScanType, ...] = ("TPI", "Images", "Spectrum", "OnOff")

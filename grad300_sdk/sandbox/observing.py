@@ -8,8 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from . import sky
-from .files import DENORMAL, IMAGE_SIDES, SCAN_TYPES, TYPE_IN_FILE_NAME, Scan, ScanType, file_size
+from grad300_sdk.sandbox import sky
+from grad300_sdk.sandbox.files import (
+    DENORMAL,
+    IMAGE_SIDES,
+    SCAN_TYPES,
+    TYPE_IN_FILE_NAME,
+    Scan,
+    ScanType,
+    file_size,
+)
 
 # Counts of the 81 public scans of ten days in 2025, by type. No on-off scan is public.
 _TYPE_WEIGHTS = (35, 40, 6, 3)  # in the order of SCAN_TYPES

@@ -14,8 +14,8 @@ from typing import Any, Self
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from .application import Accounts, FaultInjection, build_application
-from .archive import Archive
+from grad300_sdk.sandbox.application import Accounts, FaultInjection, build_application
+from grad300_sdk.sandbox.archive import Archive
 
 USER = "student@example.com"
 TOKEN_LIFETIME = 8 * 24 * 3600.0  # seconds

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
+from ..exploring.branches import Member, summary
 from ..exploring.html import argument_names
 from ..exploring.signatures import public_signature, signature
-from ..exploring.tree import Member, summary
 from ..flow import Flow, ItemsFlow
 from ..template import Template, compiled
 from ..text import nearest

@@ -22,9 +22,10 @@ from typing import (
     overload,
 )
 
+from ..exploring.branches import Member, summary
 from ..exploring.completion import Helpful
 from ..exploring.html import argument_names, node_html, node_text
-from ..exploring.tree import Member, Tree, summary
+from ..exploring.tree import Tree
 from ..template import Template, compiled
 from ..text import nearest
 from ..tracebacks import short_tracebacks

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..text import printable
-from .tree import Branch, Drawable, Tree
+from .branches import Branch, Drawable, draw_branch
 
 __all__ = [
     "argument_names",
@@ -90,7 +90,8 @@ def tree_html(branch: Branch, place: str = "", *, levels: int) -> str:
 
 def node_html(node: Drawable, place: str) -> str:
     """Return a node as HTML: where it is, its calls, and what is below it."""
-    return tree_html(Tree(node).root, place, levels=1)
+    root = draw_branch((type(node),), node.python_path(), node.template)
+    return tree_html(root, place, levels=1)
 
 
 def call_html(call: Any) -> str:

@@ -12,8 +12,8 @@ import msgspec
 
 from ..template import check_path, compiled
 from ..text import printable
+from .branches import TreeLine
 from .html import code_html, details_html, table_html, text_html
-from .tree import TreeLine
 
 __all__ = ["Compared", "Comparison", "OpenAPIDocument", "compare"]
 

@@ -89,6 +89,11 @@ def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
         return proxy
     if not isinstance(proxy, str | httpx.URL):
         raise TypeError(f"{source} must be a str or an httpx.Proxy, not {type(proxy).__name__}")
+    user, at, _ = str(proxy).partition("://")[2].rpartition("@")
+    if at and re.search("[/?#]", user):
+        raise ValueError(
+            f"{source} has a '/', '?' or '#' in its user or password; write %2F, %3F or %23"
+        )
     try:
         url = httpx.URL(proxy)
     except httpx.InvalidURL:
@@ -96,10 +101,6 @@ def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
     if url.scheme not in _PROXY_SCHEMES or not url.host:
         schemes = ", ".join(_PROXY_SCHEMES)
         raise ValueError(f"{source} must be a URL such as 'http://host:3128' (one of {schemes})")
-    if "@" in url.path or "@" in url.fragment or b"@" in url.query:
-        raise ValueError(
-            f"{source} has a '/', '?' or '#' in its user or password; write %2F, %3F or %23"
-        )
     return httpx.Proxy(url)
 
 

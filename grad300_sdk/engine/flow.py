@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, ca
 
 from msgspec import Struct
 
+from .errors import APIError
+
 if TYPE_CHECKING:
     import httpx
-
-    from .errors import APIError
 
 __all__ = [
     "Chunks",
@@ -106,7 +106,7 @@ class Send(Struct, frozen=True, kw_only=True):
     anonymous: bool = False
     secrets: tuple[str, ...] = ()
     errors: Mapping[int, type[APIError]] = {}
-    timeout: float | httpx.Timeout | None = None
+    timeout: Any = None
     sink: Sink | None = None
 
     def __repr__(self) -> str:  # bodies and headers may hold secrets

@@ -135,6 +135,8 @@ BAD: dict[str, Callable[[Any], Any]] = {
     "response": lambda client: client.books.get.response(pgae=1),
     "request": lambda client: client.books.get.request(pgae=1),
     "curl": lambda client: client.books.get.curl(pgae=1),
+    "flow": lambda client: client.books.get.flow(pgae=1),
+    "a body": lambda client: client.books.get.request(title=b"Dune"),
     "an iterator": lambda client: client.books.search(pages=0),
     "a method": lambda client: client.request("GET /", "/"),
 }
@@ -169,6 +171,20 @@ def test_the_frames_of_the_users_own_functions_stay(
     assert_short(error)
     names = [frame.name for frame in frames(error) if frame.filename == __file__]
     assert names[-2:] == ["write", "fail"]
+
+
+def test_the_frames_of_the_users_own_callback_stay(
+    harness: Any, library: Any, wire: Callable[..., Wire]
+) -> None:
+    def on_retry(*attempt: object) -> None:
+        fail(b"")
+
+    busy = wire(answer(b"", "503 Busy"))
+    error = caught(harness, library(busy.url, retries=1, on_retry=on_retry).books["1"].get)
+    assert isinstance(error, LookupError)
+    assert_short(error)
+    names = [frame.name for frame in frames(error) if frame.filename == __file__]
+    assert names[-2:] == ["on_retry", "fail"]
 
 
 def test_the_frames_of_a_transport_of_the_users_own_stay(harness: Any, library: Any) -> None:

@@ -31,7 +31,7 @@ class Described(Protocol):
     name: str
     yields_items: bool
 
-    def flow(self, node: Node[Any], *args: Any, **kwargs: Any) -> Any: ...
+    def flow(self, node: Node[Any], /, *args: Any, **kwargs: Any) -> Any: ...
 
     def signature(self, *, is_bound: bool, is_awaited: bool = False) -> inspect.Signature: ...
 
@@ -91,8 +91,8 @@ class Call(Helpful, Generic[P, F, R, X]):
 
     def flow(self, *args: P.args, **kwargs: P.kwargs) -> F:
         """Return the call's flow, for use in another flow."""
-        flow: F = self._endpoint.flow(self.node, *args, **kwargs)
-        return flow
+        with short_tracebacks:
+            return cast("F", self._endpoint.flow(self.node, *args, **kwargs))
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Send the request, or the requests, and return the result."""

@@ -106,7 +106,7 @@ class Endpoint(Declaration, Generic[P, F, B, A]):
             method=self.method,
         )
 
-    def flow(self, node: Node[Any], *args: P.args, **kwargs: P.kwargs) -> F:
+    def flow(self, node: Node[Any], /, *args: P.args, **kwargs: P.kwargs) -> F:
         """Return the flow of a call with these arguments."""
         suffix = self.suffix
         if self._binds:
@@ -137,7 +137,10 @@ class Endpoint(Declaration, Generic[P, F, B, A]):
 
     def _misspelt(self, kwargs: dict[str, Any]) -> str:
         """Return what is wrong with the first keyword that is not a parameter."""
-        _, _, *known = self._signature.parameters
+        _, _, *parameters = self._signature.parameters.values()
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            return ""  # it takes any
+        known = [parameter.name for parameter in parameters]
         for name in kwargs:
             if name not in known:
                 synonym = self._synonyms.get(name)

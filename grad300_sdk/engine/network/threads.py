@@ -106,14 +106,15 @@ def acquire(
 def gather_in_threads(run: Callable[[T], Any], items: Iterable[T], limit: int) -> list[Any]:
     """Call `run` with each item, at most `limit` at once, and return the results in order.
 
-    The calling thread is one of the workers. After the first failure, or an interrupt, the
-    others are cancelled. Where the system starts no more threads, those there are do the work.
+    The calling thread is one of the workers, each of which runs in a copy of its context. After
+    the first failure, or an interrupt, the others are cancelled. Where the system starts no more
+    threads, those there are do the work.
     """
     team = _Team(run, items)
     try:
         with cancellable(team.token.cancel):
             team.start(limit - 1)
-            team.work()
+            contextvars.copy_context().run(team.work)
             team.join()
     except BaseException as error:  # an interrupt, or a cancellation, while nothing ran here
         try:
@@ -137,7 +138,7 @@ class _Team(Generic[T]):
         self._failures: list[BaseException] = []
 
     def start(self, count: int) -> None:
-        """Start so many more threads, each in a copy of the caller's context."""
+        """Start so many more threads."""
         for _ in range(count):
             worker = _Worker(contextvars.copy_context(), self.work)
             try:

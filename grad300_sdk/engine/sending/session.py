@@ -166,7 +166,8 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                 if isinstance(outcome, TransportError):
                     raise _noted(outcome, note)
                 return outcome, note
-            resumed = self.pacer.resume
+            is_longest = self.pacer.resume <= self.clock() + wait
+            resumed = self.pacer.resume if is_longest else -math.inf
             yield Sleep(wait)
             number += 1
             waited += wait

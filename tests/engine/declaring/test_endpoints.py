@@ -150,3 +150,168 @@ def test_shared_parameters_are_checked_and_shown(shelf: Any) -> None:
     assert parameters["pages"].default is None
     assert "client.add(shelf, title, pages=)" in str(client.tree())
     assert list(inspect.signature(client.anything).parameters) == ["fields"]
+
+
+# Wrong declarations
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("GETT", r"Thing\.do: 'GETT' is not an HTTP method; did you mean 'GET'\?$"),
+        ("get", r"Thing\.do: 'get' is not an HTTP method; did you mean 'GET'\?$"),
+        ("", r"Thing\.do: '' is not an HTTP method$"),
+        ("/things", r"Thing\.do: '/things' is not an HTTP method$"),
+    ],
+)
+@pytest.mark.parametrize("declare", [endpoint, iterator])
+def test_what_is_no_http_method(declare: Any, method: str, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+
+        class Thing(Node[M], template="{+parent}/thing"):
+            @declare(method)
+            def do(self, send: Sender) -> Any:
+                """Do it."""
+                return send()
+
+
+def test_all_http_methods_can_be_declared() -> None:
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "*"):
+
+        class Thing(Node[M], template="{+parent}/thing"):
+            @endpoint(method)
+            def do(self, send: Sender) -> Any:
+                """Do it."""
+                return send()
+
+        assert Thing(None).do.method == method
+
+
+@pytest.mark.parametrize(
+    ("suffix", "for_each", "message"),
+    [
+        ("/{kind}/{tag}", ("kind",), r"Thing\.do: 'tag' is not in for_each, which must name all"),
+        ("/{tag}", ("kind",), r"Thing\.do: 'tag' is not in for_each"),
+    ],
+)
+def test_a_suffix_whose_variables_are_partly_parameters(
+    suffix: str, for_each: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+
+        class Thing(Node[M], template="{+parent}/thing"):
+            @endpoint("GET", suffix, for_each=for_each)
+            def do(self, send: Sender, tag: str) -> Any:
+                """Do it."""
+                return send()
+
+
+class Careless(Node[M], template="{+parent}/careless"):
+    """Calls whose functions are wrong."""
+
+    @endpoint("GET")
+    def forgotten(self, send: Sender) -> Any:
+        """Send nothing."""
+        send.json(dict)
+
+    @endpoint("GET")
+    def value(self, send: Sender) -> Any:
+        """Return no flow."""
+        return {"a": 1}
+
+    @iterator("GET")
+    def listing(self, send: Sender) -> Any:
+        """Return a list."""
+        return [1, 2]
+
+    @endpoint("GET")
+    def wrong(self, send: Sender, size: int = 0) -> Any:
+        """Raise an error of its own."""
+        raise TypeError("mine")
+
+
+@pytest.mark.parametrize("way", ["__call__", "request", "response", "curl", "flow"])
+@pytest.mark.parametrize(
+    ("name", "returned"), [("forgotten", "None"), ("value", "{'a': 1}"), ("listing", r"\[1, 2\]")]
+)
+def test_a_function_that_returns_no_flow(
+    harness: Any, shelf: Any, name: str, returned: str, way: str
+) -> None:
+    call = getattr(Careless(shelf()), name)
+    message = (
+        rf"Careless\.{name} returned {returned}, but must return a flow, as in 'return send\."
+    )
+    with pytest.raises(TypeError, match=message):
+        harness.call(getattr(call, way))
+
+
+def test_a_type_error_of_the_functions_own_is_left_alone(harness: Any, shelf: Any) -> None:
+    call = Careless(shelf()).wrong
+    with pytest.raises(TypeError, match=r"^mine$"):
+        harness.call(call)
+    with pytest.raises(TypeError, match=r"wrong\(\) has no parameter 'sise'; did you mean 'size'"):
+        harness.call(call, sise=1)
+
+
+# Wrong arguments
+
+
+class Search(Node[M], template="{+parent}/search"):
+    """Calls with parameters of every kind."""
+
+    @endpoint("GET", synonyms={"count": "limit", "size": "limit"})
+    def get(self, send: Sender, *, limit: int = 10, offset: int = 0) -> Flow[Any]:
+        """Get some."""
+        return send.json(object)
+
+    @endpoint("PUT", synonyms={"name": "title"})
+    def put(self, send: Sender, **marks: Unpack[Marks]) -> Flow[Any]:
+        """Replace one."""
+        return send.json(object)
+
+    @endpoint("POST")
+    def post(self, send: Sender, title: str, /) -> Flow[Any]:
+        """Add one."""
+        return send.json(object)
+
+
+@pytest.mark.parametrize("way", ["__call__", "request", "response", "curl", "flow"])
+@pytest.mark.parametrize(
+    ("name", "arguments", "options", "problem"),
+    [
+        ("get", [], {"limt": 1}, r"has no parameter 'limt'; did you mean 'limit'\?"),
+        ("get", [], {"count": 1}, r"has no parameter 'count'; did you mean 'limit'\?"),
+        ("get", [], {"xyz": 1}, r"has no parameter 'xyz'$"),
+        ("get", [], {"limit": 1, "ofset": 1}, r"has no parameter 'ofset'; did you mean 'offset'"),
+        ("get", [1], {}, "too many positional arguments"),
+        ("put", [], {"titel": "a"}, r"has no parameter 'titel'; did you mean 'title'\?"),
+        ("put", [], {"name": "a"}, r"has no parameter 'name'; did you mean 'title'\?"),
+        ("put", [], {"title": "a", "pags": 1}, r"has no parameter 'pags'; did you mean 'pages'"),
+        ("put", [], {}, "missing a required .*argument: 'title'"),
+        ("put", ["a"], {}, "too many positional arguments"),
+        ("post", [], {}, "missing a required .*argument: 'title'"),
+        ("post", ["a", "b"], {}, "too many positional arguments"),
+    ],
+)
+def test_wrong_arguments_name_the_public_call(
+    harness: Any,
+    shelf: Any,
+    name: str,
+    arguments: list[Any],
+    options: dict[str, Any],
+    problem: str,
+    way: str,
+) -> None:
+    call = getattr(Search(shelf()), name)
+    with pytest.raises(TypeError, match=rf"^Search\(client\)\.{name}\(\) {problem}"):
+        harness.call(getattr(call, way), *arguments, **options)
+
+
+def test_a_call_of_the_tree_is_named_as_it_is_written(harness: Any, shelf: Any) -> None:
+    client = shelf()
+    with pytest.raises(TypeError, match=r"^client\.tags\.create\(\) missing .*: 'tag'$"):
+        harness.call(client.tags.create)
+    with pytest.raises(TypeError, match=r"^client\.add\(\) missing .*: 'title'$"):
+        harness.call(client.add, 1)
+    with pytest.raises(TypeError, match=r"^client\.add\(\) missing .*: 'shelf'$"):
+        harness.call(client.add, title="Dune")

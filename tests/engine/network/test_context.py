@@ -1,0 +1,91 @@
+"""The context of the caller, which flows that run at once see: logging and tracing need it."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar, copy_context
+from typing import Any
+
+import anyio
+import pytest
+
+from grad300_sdk.engine import (
+    Flow,
+    Gather,
+    Items,
+    ItemsFlow,
+    M,
+    Node,
+    Sender,
+    endpoint,
+    iterator,
+)
+from grad300_sdk.engine.flow import Sleep
+from tests.support.library import AwaitingLibrary, BlockingLibrary
+
+MANY = 3
+
+_label: ContextVar[str] = ContextVar("label", default="none")
+
+
+def look(meeting: threading.Barrier | None) -> Flow[str]:
+    """Return the label that a flow sees, and change it for itself."""
+    yield Sleep(0.0)
+    seen = _label.get()
+    if meeting is not None:
+        meeting.wait(10)  # each in a thread of its own
+    _label.set("changed")
+    return seen
+
+
+class Labels(Node[M], template="{+parent}/labels"):
+    """Calls that look at the caller's context."""
+
+    @endpoint("GET")
+    def get(self, send: Sender) -> Flow[str]:
+        """Return the label."""
+        yield Sleep(0.0)
+        return _label.get()
+
+    @endpoint("GET")
+    def many(self, send: Sender, meeting: threading.Barrier | None = None) -> Flow[list[str]]:
+        """Return the label that each of several flows sees."""
+        return (yield Gather([look(meeting) for _ in range(MANY)], MANY))
+
+    @iterator("GET")
+    def search(self, send: Sender, meeting: threading.Barrier | None = None) -> ItemsFlow[str]:
+        """Yield what `many` returns."""
+        yield Items((yield from self.many.flow(meeting)))
+
+
+def test_threads_run_in_copies_of_the_caller_s_context() -> None:
+    def user(label: str) -> None:
+        _label.set(label)
+        with BlockingLibrary() as client:
+            labels = Labels(client)
+            assert labels.get() == label
+            assert labels.many(threading.Barrier(MANY)) == [label] * MANY
+            assert list(labels.search(threading.Barrier(MANY))) == [label] * MANY
+            assert _label.get() == label
+
+    for label in ("Dune", "Emma"):
+        copy_context().run(user, label)
+    assert _label.get() == "none"
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_tasks_run_in_copies_of_the_caller_s_context(backend: str) -> None:
+    async def user(client: Any, label: str) -> None:
+        _label.set(label)
+        labels = Labels(client)
+        assert await labels.get() == label
+        assert await labels.many() == [label] * MANY
+        assert [seen async for seen in labels.search()] == [label] * MANY
+        assert _label.get() == label
+
+    async def main() -> None:
+        async with AwaitingLibrary() as client, anyio.create_task_group() as tasks:
+            for label in ("Dune", "Emma"):
+                tasks.start_soon(user, client, label)
+
+    anyio.run(main, backend=backend)

@@ -352,9 +352,7 @@ CALLS: list[Row] = [
     ),
     *(
         (
-            lambda c, name=name: getattr(c.superevents["S1"].pipeline_preferred_events, name)(
-                "G1"
-            ),
+            lambda c, do=do: getattr(c.superevents["S1"].pipeline_preferred_events, do)("G1"),
             "DELETE superevents/S1/pipeline_preferred_events/G1",
             None,
             None,

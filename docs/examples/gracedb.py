@@ -315,7 +315,7 @@ class Events(Candidates[M], template="{+parent}/events/"):
 
     @endpoint("PUT", "{event_id}")
     def update(self, send: Sender, /, event_id: str, **fields: Any) -> Flow[None]:
-        """Upload another file in place of an event's own; keywords are those of `create`."""
+        """Upload another file for an event; takes the keywords of `create`."""
         return send(**event(**fields))
 
 
@@ -459,7 +459,7 @@ class Superevents(Candidates[M], template="{+parent}/superevents/"):
 
     @endpoint("PATCH", "{superevent_id}/")
     def update(self, send: Sender, /, superevent_id: str, **fields: Any) -> Flow[None]:
-        """Change a superevent; keywords are those of `create`."""
+        """Change a superevent; takes the keywords of `create`."""
         return send(json=superevent(**fields))
 
 

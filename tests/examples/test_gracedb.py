@@ -196,7 +196,7 @@ CALLS: list[Row] = [
             pipeline="gstlal",
             reason="why",
             is_test=True,
-            ifos=["H1", "L1"],
+            ifos=["H", "L"],
         ),
         "POST events/",
         (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULTS", "setting"]
+__all__ = ["DEFAULTS", "configuration_file", "setting"]
 
 DEFAULTS: dict[str, tuple[Any, str]] = {
     "base_url": ("https://grad300.lam.fr", "URL of the archive's server."),
@@ -20,25 +19,29 @@ DEFAULTS: dict[str, tuple[Any, str]] = {
     "ra_unit": ("hourangle", "Unit of the right ascensions that the server sends."),
 }
 
+_BELOW_HOME = ((".config", "astropy"), (".astropy", "config"))
+
 
 def setting(name: str) -> Any:
-    """Give the value that a setting has now.
+    """Return the value that a setting has now.
 
     Importing astropy's configuration takes longer than importing httpx: it is left out where it
     could only repeat the defaults.
     """
-    if "astropy.config" in sys.modules or any(path.is_file() for path in _files()):
+    if "astropy.config" in sys.modules or configuration_file() is not None:
         from grad300_sdk.configuration import conf
 
         return getattr(conf, name)
     return DEFAULTS[name][0]
 
 
-def _files() -> list[Path]:
-    """Give the places where astropy looks for a package's configuration file."""
-    directories = [Path.home() / ".config" / "astropy", Path.home() / ".astropy" / "config"]
+def configuration_file() -> str | None:
+    """Return the path of the configuration file, if there is one where astropy looks for it."""
+    folders = [os.environ.get("ASTROPY_CONFIG_DIR")]
     if xdg := os.environ.get("XDG_CONFIG_HOME"):
-        directories.append(Path(xdg) / "astropy")
-    if own := os.environ.get("ASTROPY_CONFIG_DIR"):
-        directories.append(Path(own))
-    return [directory / "grad300_sdk.cfg" for directory in directories]
+        folders.append(os.path.join(xdg, "astropy"))
+    home = os.path.expanduser("~")
+    if home != "~":  # as it stays in a container whose user has no home
+        folders += [os.path.join(home, *path) for path in _BELOW_HOME]
+    paths = [os.path.join(folder, "grad300_sdk.cfg") for folder in folders if folder]
+    return next(filter(os.path.isfile, paths), None)

@@ -35,7 +35,8 @@ def _naming_file(setting: str = "") -> Iterator[None]:
         yield
     except (SyntaxError, UnicodeError, TypeError) as error:
         where = setting if isinstance(error, TypeError) else ""
-        raise ValueError(f"{_file()} is wrong: {where}{error}") from None
+        reason = " ".join(str(error).split())  # configobj's has several lines
+        raise ValueError(f"{_file()} is wrong: {where}{reason}") from None
 
 
 def _file() -> str:

@@ -8,6 +8,7 @@ Python objects mirror the URLs of the archive's API:
 '/scans/TPI/42/download'
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,19 @@ _MODULES = {
     "__version__": "version",
     "conf": "configuration",
 }
+
+
+def _let_astropy_start() -> None:
+    """Name a folder for astropy's configuration where there is no home, as in containers.
+
+    astropy 8 can't be imported there. It finds no configuration in this folder.
+    """
+    named = map(os.environ.get, ("ASTROPY_CONFIG_DIR", "XDG_CONFIG_HOME"))
+    if os.path.expanduser("~") == "~" and not any(name and os.path.isdir(name) for name in named):
+        os.environ["ASTROPY_CONFIG_DIR"] = os.path.dirname(__file__)
+
+
+_let_astropy_start()
 
 if not TYPE_CHECKING:  # so that type checkers still report misspelt names
 

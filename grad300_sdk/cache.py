@@ -58,6 +58,8 @@ def folder() -> Path:
     ------
     OSError
         If it can't be made.
+    ValueError
+        If there is no home directory, and `XDG_CACHE_HOME` is not set.
 
     Examples
     --------
@@ -70,7 +72,12 @@ def folder() -> Path:
     place = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if place.is_absolute() and place.is_dir():  # astropy 7 and older only use what is there
         (place / "grad300_sdk").mkdir(exist_ok=True)
-    return Path(get_cache_dir("grad300_sdk"))
+    try:
+        return Path(get_cache_dir("grad300_sdk"))
+    except RuntimeError:  # as in a container
+        raise ValueError(
+            "there is no home directory for the cache; set XDG_CACHE_HOME to a folder that exists"
+        ) from None
 
 
 def size() -> int:

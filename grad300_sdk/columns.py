@@ -276,7 +276,7 @@ class Dates(Struct):
         """Make dates of the dates of consecutive pages."""
         parts = [part for part in parts if part.count]
         count = sum(part.count for part in parts)
-        forms = {part.form for part in parts if part.texts is not None}
+        forms: set[Form] = {part.form for part in parts if part.texts is not None}
         if not forms:
             return cls(count)
         form = next(iter(forms))
@@ -752,7 +752,7 @@ def _make_further_column(cells: Cells | Dates, expected: type | None, times: Tim
         try:
             if kind is datetime and (dates := Dates.parse(cells)):
                 return _make_column(dates, kind, times)
-            if kind in _DTYPES:
+            if kind is not None and kind in _DTYPES:
                 return _make_column(_fit(cells, kind), kind, times)
         except MisfitError:
             pass

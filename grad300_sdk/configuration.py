@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
-from astropy.config import ConfigItem, ConfigNamespace
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from grad300_sdk.defaults import DEFAULTS
+from astropy.config import ConfigItem, ConfigNamespace, get_config
+
+from grad300_sdk.defaults import DEFAULTS, configuration_file
 
 __all__ = ["Conf", "conf"]
 
 
-def _item(name: str) -> ConfigItem:
+class _Item(ConfigItem):  # type: ignore[misc]  # astropy has no types
+    """A setting whose errors name the configuration file."""
+
+    def __call__(self) -> Any:
+        with _naming_file(f"{self.name}: "):
+            return super().__call__()
+
+
+def _item(name: str) -> _Item:
     default, description = DEFAULTS[name]
-    return ConfigItem(default, description, module="grad300_sdk")
+    return _Item(default, description, module="grad300_sdk")
+
+
+@contextmanager
+def _naming_file(setting: str = "") -> Iterator[None]:
+    """Raise a ValueError that names the configuration file in place of what its parsers raise."""
+    try:
+        yield
+    except (SyntaxError, UnicodeError, TypeError) as error:
+        where = setting if isinstance(error, TypeError) else ""
+        reason = " ".join(str(error).split())  # configobj's has several lines
+        raise ValueError(f"{_file()} is wrong: {where}{reason}") from None
+
+
+def _file() -> str:
+    return f"the configuration file {configuration_file() or 'grad300_sdk.cfg'}"
+
+
+def _check_file() -> None:
+    """Raise a ValueError if the file can't be read, and warn of names that are not settings."""
+    path = configuration_file()
+    if path is not None and not os.access(path, os.R_OK):  # astropy would take the defaults
+        raise ValueError(f"{_file()} can't be read: permission denied")
+    with _naming_file():
+        names = set(get_config("grad300_sdk"))
+    for name in sorted(names - DEFAULTS.keys()):
+        from grad300_sdk.engine import nearest
+        from grad300_sdk.errors import Grad300Warning
+
+        warnings.warn(
+            f"{_file()} has {name!r}, which is not a setting{nearest(name, DEFAULTS)}",
+            Grad300Warning,
+            stacklevel=2,
+        )
 
 
 class Conf(ConfigNamespace):  # type: ignore[misc]  # astropy has no types
@@ -38,4 +85,5 @@ class Conf(ConfigNamespace):  # type: ignore[misc]  # astropy has no types
     ra_unit = _item("ra_unit")
 
 
+_check_file()
 conf = Conf()

@@ -1,10 +1,11 @@
-"""The settings of a client: their defaults, and what each means."""
+"""The settings of a client: their defaults, what each means, and the file that changes them."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-__all__ = ["DEFAULTS"]
+__all__ = ["DEFAULTS", "configuration_file"]
 
 DEFAULTS: dict[str, tuple[Any, str]] = {
     "base_url": ("https://grad300.lam.fr", "URL of the archive's server."),
@@ -16,3 +17,17 @@ DEFAULTS: dict[str, tuple[Any, str]] = {
     "max_json_bytes": (64 * 1024**2, "Bytes that a JSON answer may have at most, decoded."),
     "ra_unit": ("hourangle", "Unit of the right ascensions that the server sends."),
 }
+
+_BELOW_HOME = ((".config", "astropy"), (".astropy", "config"))
+
+
+def configuration_file() -> str | None:
+    """Return the path of the configuration file, if there is one where astropy looks for it."""
+    folders = [os.environ.get("ASTROPY_CONFIG_DIR")]
+    if xdg := os.environ.get("XDG_CONFIG_HOME"):
+        folders.append(os.path.join(xdg, "astropy"))
+    home = os.path.expanduser("~")
+    if home != "~":  # as it stays in a container whose user has no home
+        folders += [os.path.join(home, *path) for path in _BELOW_HOME]
+    paths = [os.path.join(folder, "grad300_sdk.cfg") for folder in folders if folder]
+    return next(filter(os.path.isfile, paths), None)

@@ -2,7 +2,8 @@
 
 Read it from the top to the bottom as a description of that API: a class is a piece of its URLs,
 a decorated method a request. An event and a superevent have much in common; that is declared
-once, and what each has of its own follows.
+once, and what each has of its own follows. Where a call takes further keywords, they are sent as
+they are, since the server takes more fields than are written down here.
 """
 
 from __future__ import annotations
@@ -43,39 +44,11 @@ class Graceid(TypedDict):
     graceid: str
 
 
-class VOEventFields(TypedDict, total=False):
-    """What the server takes for a VOEvent by these very names."""
-
-    internal: bool | None
-    open_alert: bool | None
-    hardware_inj: bool | None
-    skymap_type: str | None
-    skymap_filename: str | None
-    ProbHasNS: float | None
-    ProbHasRemnant: float | None
-    BNS: float | None
-    NSBH: float | None
-    BBH: float | None
-    Terrestrial: float | None
-    MassGap: float | None
-
-
-class SupereventFields(TypedDict, total=False):
-    """What can be said of a superevent when it is made, and changed later."""
-
-    t_start: float | None
-    t_0: float | None
-    t_end: float | None
-    preferred_event: str | None
-    events: Names
-    labels: Names
-
-
 # How arguments become what is sent
 
 
 def listed(names: Names) -> list[str]:
-    """Give a list of one name, of several, or of none."""
+    """Return a list of one name, of several, or of none."""
     several = [names] if isinstance(names, str) else list(names or ())
     if not all(isinstance(name, str) for name in several):
         raise TypeError(f"{names!r} is neither a name nor names")
@@ -83,33 +56,43 @@ def listed(names: Names) -> list[str]:
 
 
 def form(**fields: Any) -> JSON:
-    """Give the fields of a form; the server knows ``True`` and ``False``, not ``true``."""
+    """Return the fields of a form; the server knows ``True`` and ``False``, not ``true``."""
     return {k: str(v) if isinstance(v, bool) else v for k, v in drop_none(**fields).items()}
 
 
 def code(parameter: str, value: str, codes: Mapping[str, str]) -> str:
-    """Give what the server calls a value."""
+    """Return what the server calls a value."""
     if value not in codes:
         raise ValueError(f"{parameter} is {value!r}, where one of {', '.join(codes)} is needed")
     return codes[value]
 
 
 def upload(field: str, filename: str | None, contents: FileContent | None) -> dict[str, Any]:
-    """Give the field of a file; without contents, they are those of the file of that name."""
+    """Return the field of a file; without contents, they are those of the file of that name."""
     if filename is None:
         return {field: contents}
     return {field: (Path(filename).name, Path(filename) if contents is None else contents)}
 
 
 def superevent(
-    *, preferred_event: str | None = None, events: Names = None, labels: Names = None, **times: Any
+    preferred_event: str | None = None, events: Names = None, labels: Names = None, **fields: Any
 ) -> JSON:
-    """Give what is sent of a superevent; its category follows from its preferred event."""
-    category = None
+    """Return what is sent of a superevent; its category follows from its preferred event."""
     if preferred_event is not None:
         category = code("the letter of preferred_event", str(preferred_event)[:1], CATEGORIES)
-    lists = drop_none(events=listed(events) or None, labels=listed(labels) or None)
-    return drop_none(preferred_event=preferred_event, category=category, **times, **lists)
+        fields = {"preferred_event": preferred_event, "category": category, **fields}
+    return drop_none(events=listed(events) or None, labels=listed(labels) or None, **fields)
+
+
+def event(
+    filename: str = "initial.data",
+    filecontents: FileContent | None = None,
+    labels: Names = None,
+    **fields: Any,
+) -> JSON:
+    """Return the body that describes an event: its fields, and its file."""
+    data = {**form(**fields), "labels": listed(labels)}
+    return {"data": data, "files": upload("eventFile", filename, filecontents)}
 
 
 # What events and superevents have in common
@@ -127,10 +110,10 @@ class Candidates(Node[M]):
 
     @iterator("GET")
     def search(
-        self, send: Sender, *, query: str | None = None, sort: str | None = None
+        self, send: Sender, /, *, query: str | None = None, sort: str | None = None, **more: Any
     ) -> ItemsFlow[JSON]:
         """Iterate over those that a query finds."""
-        params = {"query": query, "sort": sort}
+        params = form(query=query, sort=sort, **more)
         return send.pages(JSON, key=self._key, link="links.next", params=params)
 
 
@@ -236,15 +219,21 @@ class VOEvents(Node[M]):
     def create(
         self,
         send: Sender,
+        /,
         *,
         voevent_type: VOEventType,
         coinc_comment: bool | None = None,
-        **fields: Unpack[VOEventFields],
+        **more: Any,
     ) -> Flow[JSON]:
-        """Make a VOEvent."""
+        """Make a VOEvent.
+
+        Further fields are ``internal``, ``open_alert``, ``hardware_inj``, ``skymap_type``,
+        ``skymap_filename``, ``ProbHasNS``, ``ProbHasRemnant``, ``BNS``, ``NSBH``, ``BBH``,
+        ``Terrestrial`` and ``MassGap``.
+        """
         kind = code("voevent_type", voevent_type, CODES)
-        data = form(voevent_type=kind, CoincComment=bool(coinc_comment), **fields)
-        return send.json(JSON, data=data)
+        data = {"voevent_type": kind, "CoincComment": bool(coinc_comment), **more}
+        return send.json(JSON, data=form(**data))
 
 
 # Events: log/, tag/, voevent/
@@ -309,6 +298,7 @@ class Events(Candidates[M], template="{+parent}/events/"):
     def create(
         self,
         send: Sender,
+        /,
         *,
         filename: str = "initial.data",
         filecontents: FileContent | None = None,
@@ -316,25 +306,17 @@ class Events(Candidates[M], template="{+parent}/events/"):
         pipeline: str,
         search: str | None = None,
         labels: Names = None,
-        offline: bool = False,
+        offline: bool | None = None,
+        **more: Any,
     ) -> Flow[JSON]:
         """Upload an event."""
-        fields = form(group=group, pipeline=pipeline, search=search, offline=offline)
-        fields["labels"] = listed(labels)
-        files = upload("eventFile", filename, filecontents)
-        return send.json(JSON, data=fields, files=files)
+        fields = {"group": group, "pipeline": pipeline, "search": search, "offline": offline}
+        return send.json(JSON, **event(filename, filecontents, labels, **fields, **more))
 
     @endpoint("PUT", "{event_id}")
-    def update(
-        self,
-        send: Sender,
-        event_id: str,
-        *,
-        filename: str = "initial.data",
-        filecontents: FileContent | None = None,
-    ) -> Flow[None]:
-        """Upload another file in place of an event's own."""
-        return send(files=upload("eventFile", filename, filecontents))
+    def update(self, send: Sender, /, event_id: str, **fields: Any) -> Flow[None]:
+        """Upload another file for an event; takes the keywords of `create`."""
+        return send(**event(**fields))
 
 
 # Superevents: logs/, tags/, voevents/
@@ -388,6 +370,11 @@ class PipelinePreferredEvents(Node[M], template="{+parent}/pipeline_preferred_ev
         """Make an event one that its pipeline does not prefer."""
         return send()
 
+    @endpoint("DELETE", "{event}")
+    def delete(self, send: Sender, event: str) -> Flow[None]:
+        """Do the same as `remove`."""
+        return send()
+
 
 class Superevent(Node[M], template="{+parent}{superevent_id}"):
     """One superevent."""
@@ -411,7 +398,7 @@ class Superevent(Node[M], template="{+parent}{superevent_id}"):
 
     @endpoint("GET", "/permissions/")
     def is_exposed(self, send: Sender) -> Flow[bool]:
-        """Say whether the public may see the superevent."""
+        """Return whether the public may see the superevent."""
         public = {"group": "public_users", "permission": "view_superevent"}
         rows = yield from send.json(list[JSON], key="permissions")
         return any(public.items() <= row.items() for row in rows)
@@ -452,15 +439,27 @@ class Superevents(Candidates[M], template="{+parent}/superevents/"):
         return Superevent(self, superevent_id=superevent_id)
 
     @endpoint("POST")
-    def create(self, send: Sender, **fields: Unpack[SupereventFields]) -> Flow[JSON]:
+    def create(
+        self,
+        send: Sender,
+        /,
+        *,
+        t_start: float | None = None,
+        t_0: float | None = None,
+        t_end: float | None = None,
+        preferred_event: str | None = None,
+        events: Names = None,
+        labels: Names = None,
+        **more: Any,
+    ) -> Flow[JSON]:
         """Make a superevent."""
-        return send.json(JSON, json=superevent(**fields))
+        times = {"t_start": t_start, "t_0": t_0, "t_end": t_end}
+        fields = superevent(preferred_event, events, labels, **times, **more)
+        return send.json(JSON, json=fields)
 
     @endpoint("PATCH", "{superevent_id}/")
-    def update(
-        self, send: Sender, superevent_id: str, **fields: Unpack[SupereventFields]
-    ) -> Flow[None]:
-        """Change a superevent."""
+    def update(self, send: Sender, /, superevent_id: str, **fields: Any) -> Flow[None]:
+        """Change a superevent; takes the keywords of `create`."""
         return send(json=superevent(**fields))
 
 

@@ -11,6 +11,7 @@ from email.utils import collapse_rfc2231_value
 from pathlib import Path
 from unicodedata import normalize
 
+from grad300_sdk.engine import expand_user
 from grad300_sdk.records import ScanType
 
 __all__ = [
@@ -128,7 +129,7 @@ def check_file_name(file_name: object) -> str:
 
 def check_folder(folder: str | os.PathLike[str]) -> Path:
     """Return a folder to save in, which need not exist."""
-    path = Path(folder).expanduser()
+    path = expand_user("destination_dir", folder)
     if not os.path.isdir(path) and os.path.exists(path):
         raise NotADirectoryError(f"{path} is a file, not a folder to save in")
     return path

@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import SupportsIndex, TypeAlias, cast
 
 import httpx
@@ -25,6 +26,7 @@ __all__ = [
     "check_proxy",
     "check_timeout",
     "check_verify",
+    "expand_user",
     "has_address",
 ]
 
@@ -81,6 +83,19 @@ def check_verify(verify: object) -> ssl.SSLContext | bool | str:
     if not isinstance(path, str) or not os.path.exists(path):
         raise ValueError(f"verify is {path!r}, but there is no such CA file or folder")
     return path
+
+
+def expand_user(name: str, path: str | os.PathLike[str]) -> Path:
+    """Return a path whose ``~`` or ``~user`` is replaced by that user's home directory."""
+    try:
+        return Path(path).expanduser()
+    except TypeError:
+        raise TypeError(f"{name} must be a path, not {path!r}") from None
+    except RuntimeError:
+        raise ValueError(
+            f"{name} is {str(path)!r}, but that home directory can't be found; "
+            "write the whole path"
+        ) from None
 
 
 def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:

@@ -18,7 +18,7 @@ _is_full = False
 def show_full_tracebacks(enabled: bool = True) -> None:
     """Choose whether the tracebacks of errors keep the frames inside the engine.
 
-    By default the traceback of an error shows the caller's line and the call, not the fifty
+    By default the traceback of an error shows the caller's line and the call, not the many
     frames of the engine and the network libraries between them and the socket.
 
     Parameters

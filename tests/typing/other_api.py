@@ -55,8 +55,6 @@ def rejected(client: GraceDB) -> None:
     client.events["G1"].labels.create()  # type: ignore[call-arg]  # pyright: ignore
     client.events["G1"].add("G2")  # type: ignore[attr-defined]  # pyright: ignore
     client.events.create(group="Test")  # type: ignore[call-arg]  # pyright: ignore
-    client.superevents.create(t_00=1)  # type: ignore[call-arg]  # pyright: ignore
-    client.superevents.update("S1", t_0="1")  # type: ignore[arg-type]  # pyright: ignore
     client.events["G1"].voevents.create(voevent_type="IN")  # type: ignore[arg-type]  # pyright: ignore
     client.events["G1"].logs.create(filecontents=5)  # type: ignore[arg-type]  # pyright: ignore
     GraceDB(user="me")  # type: ignore[call-arg]  # pyright: ignore

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from ..checks import expand_user
 from ..errors import EngineWarning
 from ..flow import Flow
 from .kinds import Anonymous, Basic, Credentials, Login, Token, TokenFile, read_claims
@@ -129,7 +130,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     def _token_file(self) -> Credentials | None:
         if self.token_file is None:
             return None
-        return self._from_file(Path(self.token_file).expanduser(), "token file")
+        return self._from_file(expand_user("token_file", self.token_file), "token file")
 
     def _user(self) -> Credentials | None:
         if self.user is None or self.password is None:
@@ -138,7 +139,16 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
 
     def _named_file(self) -> Credentials | None:
         path = os.environ.get("BEARER_TOKEN_FILE")
-        return self._from_other(Path(path), _NAMED_FILE) if path else None
+        if not path:
+            return None
+        if not os.path.lexists(path):
+            warnings.warn(
+                f"the environment variable BEARER_TOKEN_FILE names {path}, which does not exist",
+                EngineWarning,
+                stacklevel=2,
+            )
+            return None
+        return self._from_other(Path(path), _NAMED_FILE)
 
     def _runtime_file(self) -> Credentials | None:
         directory = os.environ.get("XDG_RUNTIME_DIR")
@@ -149,8 +159,10 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         return self._from_other(path, _RUNTIME_FILE) if is_there else None
 
     def _netrc(self) -> Credentials | None:
-        path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
-        account = netrc_account(path, self.host)
+        path = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
+        if path == "~/.netrc":  # there is no home directory, as in a container
+            return None
+        account = netrc_account(Path(path), self.host)
         return None if account is None else self._from_account(*account, _NETRC)
 
     def _from_account(self, user: str, password: str, source: str) -> Credentials:
@@ -169,7 +181,10 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
 
     def _from_other(self, path: Path, source: str) -> Credentials | None:
         """Return the token of a file that any service may write, if it is meant for this one."""
-        found = self._from_file(path, source)
+        try:
+            found = self._from_file(path, source)
+        except ValueError as error:
+            raise ValueError(f"{error} (found by the environment variable {source})") from None
         is_issued = "iss" in read_claims(found.token)
         return None if is_issued and not self.accept_issued else found
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
 
 __all__ = ["netrc_account"]
+
+_COMMENT = re.compile(rb"^\s*#.*", re.MULTILINE)
+_MACHINE = re.compile(rb'(?:^|\s)machine\s+"?([^\s"]+)')
 
 
 def netrc_account(path: Path, host: str) -> tuple[str, str] | None:
@@ -23,36 +27,37 @@ def netrc_account(path: Path, host: str) -> tuple[str, str] | None:
     from safe_netrc import NetrcParseError
     from safe_netrc import netrc as safe_netrc
 
-    hosts: dict[str, Any] = {}
-    problem = None
+    hosts: dict[str, Any] | None = None
+    line = None
     try:
         hosts = safe_netrc(str(path)).hosts
     except OSError:
         return None
     except (NetrcParseError, UnicodeError) as error:
         # What the parser says may show a password: the error stays out of the context of ours.
-        problem = f"the netrc file {path}, line {getattr(error, 'lineno', '?')}: it can't be read"
-    if problem is not None and _is_open(path):
-        if host not in _hosts(path):
-            return None
-        problem = (
-            f"the netrc file {path} has a password for {host} and can be read by others: "
-            f"run 'chmod 600 {path}', and change the password if they may have seen it"
-        )
-    if problem is not None:
-        raise ValueError(problem)
+        line = getattr(error, "lineno", None)
+    if hosts is None:
+        if host in _named_hosts(path):
+            raise ValueError(f"the netrc file {path}{_problem(path, host, line)}")
+        return None
     entry = {name.lower(): entry for name, entry in hosts.items()}.get(host)
     return (entry[0], entry[2]) if entry and entry[0] and entry[2] else None
 
 
-def _is_open(path: Path) -> bool:
-    return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+def _problem(path: Path, host: str, line: int | None) -> str:
+    """Return why a file that names a host was not read."""
+    status = path.stat()
+    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+        return f" has an entry for {host}, but belongs to another user"
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return (
+            f" has a password for {host} and can be read by others: "
+            f"run 'chmod 600 {path}', and change the password if they may have seen it"
+        )
+    return f", line {line or '?'}: it can't be read, and has an entry for {host}"
 
 
-def _hosts(path: Path) -> set[str]:
-    import netrc
-
-    try:
-        return {name.lower() for name in netrc.netrc(str(path)).hosts}
-    except (netrc.NetrcParseError, UnicodeError):
-        return set()
+def _named_hosts(path: Path) -> set[str]:
+    """Return the hosts that a file names, whatever else is in it."""
+    found = _MACHINE.findall(_COMMENT.sub(b"", path.read_bytes()))
+    return {name.decode(errors="replace").lower() for name in found}

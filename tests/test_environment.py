@@ -1,0 +1,242 @@
+"""What stands around a process: its home, its files, its streams, its threads and addresses."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import grad300_sdk
+from grad300_sdk import Client, Grad300Warning, cache
+from tests.conftest import Harness
+
+HOST = "archive"
+URL = f"https://{HOST}"
+PASSWORD = "password-that-nobody-may-see"
+
+
+# No home directory
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Leave this process without a home directory, as a user without an entry has none."""
+
+    def no_entry(key: object) -> Any:
+        raise KeyError(key)
+
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "NETRC", "ASTROPY_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ASTROPY_CONFIG_DIR", str(Path(grad300_sdk.__file__).parent))
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)
+    monkeypatch.setattr(pwd, "getpwnam", no_entry)
+    monkeypatch.chdir(tmp_path)
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    if request.url.path.endswith("/download"):
+        return httpx.Response(200, content=b"SIMPLE  = T".ljust(2880))
+    return httpx.Response(200, json=[])
+
+
+@pytest.mark.usefixtures("homeless")
+class TestNoHome:
+    def test_a_client_needs_none(self, harness: Harness) -> None:
+        client = harness.client(URL, transport=httpx.MockTransport(answer))
+        assert client.auth_source == "none"
+        assert harness.run(client.scans["TPI"].get()) == []
+
+    def test_a_netrc_is_not_looked_for_in_a_folder_called_like_a_home(self) -> None:
+        Path("~").mkdir()
+        Path("~/.netrc").write_text(f"machine {HOST} login me password {PASSWORD}\n")
+        Path("~/.netrc").chmod(0o600)
+        assert Client(URL).auth_source == "none"
+
+    @pytest.mark.parametrize("path", ["~/token", "~nobody-of-that-name/token"])
+    def test_a_path_below_a_home(self, harness: Harness, path: str) -> None:
+        with pytest.raises(ValueError, match=r"token_file is '~.*that home directory"):
+            Client(URL, token_file=path)
+        with pytest.raises(ValueError, match=r"verify is '~.*no such CA file"):
+            Client(URL, verify=path)
+        file = harness.client(URL, transport=httpx.MockTransport(answer)).scans["TPI"][1].file
+        with pytest.raises(ValueError, match=r"destination_dir is '~.*that home directory"):
+            harness.run(file.save(path))
+        assert list(Path().iterdir()) == []
+
+    def test_the_cache_names_the_variable(self, harness: Harness) -> None:
+        file = harness.client(URL, transport=httpx.MockTransport(answer)).scans["TPI"][1].file
+        for call in (cache.folder, lambda: harness.run(file.local_path())):
+            with pytest.raises(ValueError, match="set XDG_CACHE_HOME"):
+                call()
+
+
+def test_without_a_home_astropy_starts(tmp_path: Path) -> None:
+    code = """
+import os, pwd
+def no_entry(key):
+    raise KeyError(key)
+pwd.getpwuid = no_entry
+from grad300_sdk import Client, conf, tables
+assert conf.timeout == 30.0
+assert Client("https://archive").auth_source == "none"
+"""
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PATH": os.defpath}
+    for extra in ({}, {"XDG_CONFIG_HOME": str(tmp_path)}):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            env={**environment, **extra},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+# Configuration files
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Iterator[Any]:
+    """Run a script with a configuration file; return its errors' last line."""
+
+    def run(content: bytes, code: str, *, before: str = "") -> str:
+        folder = tmp_path / "astropy"
+        folder.mkdir(exist_ok=True)
+        (folder / "grad300_sdk.cfg").write_bytes(content)
+        done = subprocess.run(
+            [sys.executable, "-c", f"{before}\nfrom grad300_sdk import Client\n{code}"],
+            env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return (done.stdout + done.stderr).strip()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"timeout = soon\n", "timeout: "),
+        (b"[a\nbase_url\n", "line"),
+        (b"base_url = \xff\xfe\x00\n", "wrong"),
+        (b"retries = 1, 2\n", "retries: "),
+        (b"retries = -1\n", "retries must be at least 0"),
+    ],
+)
+@pytest.mark.parametrize("code", ["Client()", "from grad300_sdk import conf; Client()"])
+def test_a_wrong_configuration_file_is_named(
+    configured: Any, content: bytes, message: str, code: str
+) -> None:
+    last = configured(content, code).splitlines()[-1]
+    assert last.startswith("ValueError: ")
+    assert message in last
+    assert "grad300_sdk.cfg" in last or message.startswith("retries must")
+
+
+def test_a_misspelt_setting_is_warned_of(configured: Any) -> None:
+    shown = configured(b"timout = 5\n", "print(Client().driver.session.requests.timeouts['read'])")
+    assert "Warning: the configuration file" in shown
+    assert "has 'timout', which is not a setting; did you mean 'timeout'?" in shown
+    assert "30.0" in shown
+
+
+def test_an_unreadable_configuration_file_is_named(configured: Any) -> None:
+    before = "import os; os.access = lambda path, mode: False"  # root can read all
+    shown = configured(b"timeout = 5\n", "Client()", before=before)
+    assert "grad300_sdk.cfg can't be read: permission denied" in shown.splitlines()[-1]
+
+
+# Files with credentials
+
+
+def test_a_bearer_token_file_that_is_not_there_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(tmp_path / "missing"))
+    runtime = tmp_path / f"bt_u{os.getuid()}"
+    runtime.write_text("token")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with pytest.warns(Grad300Warning, match="BEARER_TOKEN_FILE names .*missing") as caught:
+        assert Client(URL).auth_source == "XDG_RUNTIME_DIR"
+    assert len(caught) == 1
+    assert Client(URL, token="mine").auth_source == "token"
+
+
+@pytest.mark.parametrize("content", ["", "two\nlines", None])
+def test_a_bearer_token_file_that_is_wrong_is_named_with_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    path = tmp_path / "token"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_text(content)
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(path))
+    with pytest.raises(ValueError, match=rf"{path}.*BEARER_TOKEN_FILE"):
+        Client(URL)
+
+
+OTHER = "machine elsewhere login you password other"
+OWN = f"machine {HOST} login me password {PASSWORD}"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "machine elsewhere login you password other port 22",
+        "machine elsewhere login you password with blanks",
+        "protocol ftp",
+        "macdef init\ncd /",
+        "# machine archive login me password old\nbogus",
+    ],
+)
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_netrc_that_can_not_be_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str, mode: int
+) -> None:
+    path = tmp_path / "netrc"
+    monkeypatch.setenv("NETRC", str(path))
+    path.write_text(f"{OTHER}\n{odd}\n")
+    path.chmod(mode)
+    assert Client(URL).auth_source == "none"
+    path.write_text(f"{OTHER}\n{odd}\n{OWN}\n" if "macdef" not in odd else f"{OWN}\n{odd}")
+    with pytest.raises(ValueError, match=str(path)) as caught:
+        Client(URL)
+    assert ("chmod 600" in str(caught.value)) == (mode == 0o644)
+    assert HOST in str(caught.value)
+    assert caught.value.__context__ is None
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [f"# a comment\n{OWN}", f"{OWN} # a comment", f"#x\n{OTHER}\n\n{OWN}\n# end"]
+)
+def test_a_netrc_with_comments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    path = tmp_path / "netrc"
+    path.write_text(content)
+    path.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(path))
+    assert Client(URL).auth_source == "netrc"
+
+
+def test_a_netrc_of_another_user_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "netrc"
+    path.write_text(OWN)
+    path.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(path))
+    monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
+    with pytest.raises(ValueError, match="an entry for archive, but belongs to another user"):
+        Client(URL)
+    path.write_text(OTHER)
+    assert Client(URL).auth_source == "none"

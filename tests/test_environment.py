@@ -401,10 +401,13 @@ def test_no_thread_to_look_up_an_address(backend: str, monkeypatch: pytest.Monke
 
     async def ask() -> None:
         async with AsyncClient("http://archive.test", retries=0, force_noauth=True) as client:
-            with pytest.raises(TransportError, match=r"no more threads.*ulimit -u"):
+            with (
+                monkeypatch.context() as patch,
+                pytest.raises(TransportError, match=r"no more threads.*ulimit -u"),
+            ):
+                patch.setattr(threading.Thread, "start", start)
                 await client.scans["TPI"].get()
 
-    monkeypatch.setattr(threading.Thread, "start", start)
     anyio.run(ask, backend=backend)
 
 
@@ -436,10 +439,14 @@ def in_shell(command: str) -> int:
     ).returncode
 
 
-@pytest.mark.parametrize("redirection", [*CLOSED, "2>/dev/full"])
 @pytest.mark.parametrize(
-    ("arguments", "status"),
-    [("--version", 0), ("tree", 0), ("get", 2), ("--base-url http://127.0.0.1:9 get /x", 1)],
+    ("redirection", "arguments", "status"),
+    [
+        *((redirection, "tree", 0) for redirection in (*CLOSED, "2>/dev/full")),
+        *((redirection, "get", 2) for redirection in (*CLOSED, "2>/dev/full")),
+        (">&- 2>&-", "--version", 0),
+        (">&- 2>&-", "--base-url http://127.0.0.1:9 get /x", 1),
+    ],
 )
 def test_closed_streams_change_no_status(redirection: str, arguments: str, status: int) -> None:
     command = f"exec '{sys.executable}' -m grad300_sdk {arguments} {redirection}"

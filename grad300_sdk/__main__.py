@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 
@@ -16,6 +17,7 @@ def main() -> int:
     int
         The exit status, as returned by `grad300_sdk.command_line.run`.
     """
+    _replace_closed_streams()
     for module in ("typer", "rich"):
         if find_spec(module) is None:
             sys.stderr.write(
@@ -28,6 +30,17 @@ def main() -> int:
         return run()
     except KeyboardInterrupt:  # during the import; `run` handles it later
         return 130
+
+
+def _replace_closed_streams() -> None:
+    """Open the null device for standard streams that are closed, as by ``>&-``.
+
+    Otherwise the next file that is opened has a closed stream's number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - for this process
+            setattr(sys, name, stream)
 
 
 if __name__ == "__main__":  # pragma: no cover - runs in processes of its own

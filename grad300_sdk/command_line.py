@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from typer import Argument, BadParameter, Context, Exit, Option, Typer, style
 from typer.exceptions import TyperException
@@ -529,15 +529,24 @@ def _write_output(data: str | bytes) -> None:
         out.buffer.write(data)
         out.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # discard what is still buffered
+        _discard(out)
         if isinstance(error, BrokenPipeError):
             raise Exit(PIPE_CLOSED) from None
         raise
 
 
+def _discard(stream: TextIO) -> None:
+    """Have the null device take what is still buffered, at whose end the status would change."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _write_message(text: str) -> None:
     """Write a message to standard error as one line."""
-    sys.stderr.write(f"grad300: {_one_line(text)}\n")
+    try:
+        sys.stderr.write(f"grad300: {_one_line(text)}\n")
+        sys.stderr.flush()
+    except OSError:  # nobody reads it; the status says what happened
+        _discard(sys.stderr)
 
 
 def _one_line(text: str) -> str:

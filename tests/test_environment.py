@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import pwd
+import socket
 import subprocess
 import sys
+import threading
+import time
+import types
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import anyio
 import httpx
 import pytest
 
 import grad300_sdk
-from grad300_sdk import Client, Grad300Warning, cache
+from grad300_sdk import (
+    AsyncClient,
+    Client,
+    Grad300Warning,
+    RequestTimeoutError,
+    TransportError,
+    cache,
+)
 from tests.conftest import Harness
+from tests.support.wire import answer as wire_answer
+from tests.support.wire import chunked
 
 HOST = "archive"
 URL = f"https://{HOST}"
@@ -240,3 +257,224 @@ def test_a_netrc_of_another_user_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         Client(URL)
     path.write_text(OTHER)
     assert Client(URL).auth_source == "none"
+
+
+# Tokens' expiry
+
+
+@pytest.mark.parametrize("names", [(), ("decode",), ("InvalidTokenError",)])
+def test_another_package_called_jwt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    other = types.ModuleType("jwt")
+    other.__file__ = "/somewhere/jwt.py"
+    for name in names:
+        setattr(other, name, ValueError)
+    monkeypatch.setitem(sys.modules, "jwt", other)
+    token_file = tmp_path / "token"
+    token_file.write_text("abc")
+    assert Client(URL, token_file=token_file).auth_source == "token file"
+    account = {"user": "me", "password": PASSWORD}
+    assert Client(URL, **account).auth_source == "user and password"
+    wrong = pytest.raises(ValueError, match=r"jwt in /somewhere/jwt\.py is not PyJWT.*'pyjwt'")
+    with wrong:
+        Client(URL, token_file=token_file, auth_reload=True)
+    with wrong:
+        Client(URL, **account, auth_reload=True)
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(token_file))
+    with wrong:  # it may be another service's
+        Client(URL)
+
+
+# Addresses
+
+
+Addresses: TypeAlias = list[tuple[int, tuple[Any, ...]]]
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Have a host called ``archive.test`` resolve to these addresses."""
+    real = socket.getaddrinfo
+
+    def arrange(addresses: Addresses) -> None:
+        def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+            if host not in ("archive.test", b"archive.test"):
+                return real(host, *args, **kwargs)
+            return [
+                (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)
+                for family, address in addresses
+            ]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return arrange
+
+
+@pytest.fixture
+def dead() -> Iterator[tuple[str, int]]:
+    """The address of a listener that takes no more connections: they wait for ever."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        yield address
+
+
+def closed_port(family: int) -> tuple[Any, ...]:
+    with socket.socket(family) as unused:
+        unused.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        return tuple(unused.getsockname())
+
+
+def test_a_dead_address_does_not_take_all_the_time(
+    harness: Harness, wire: Any, resolve: Any, dead: tuple[str, int]
+) -> None:
+    server = wire(wire_answer(b"[]"))
+    resolve([(socket.AF_INET, dead), (socket.AF_INET, ("127.0.0.1", server.port))])
+    client = harness.client(
+        f"http://archive.test:{server.port}", timeout=2.0, retries=0, force_noauth=True
+    )
+    assert harness.run(client.scans["TPI"].get()) == []
+
+
+def test_dead_addresses_take_the_time_out_together(resolve: Any, dead: tuple[str, int]) -> None:
+    resolve([(socket.AF_INET, dead)] * 4)
+    client = Client("http://archive.test", timeout=0.4, retries=0, force_noauth=True)
+    began = time.monotonic()
+    with pytest.raises(RequestTimeoutError, match="timed out"):
+        client.scans["TPI"].get()
+    assert 0.3 < time.monotonic() - began < 1.2
+
+
+def test_an_address_that_refuses_is_passed_over(harness: Harness, wire: Any, resolve: Any) -> None:
+    server = wire(wire_answer(b"[]"))
+    resolve(
+        [
+            (socket.AF_INET, closed_port(socket.AF_INET)),
+            (socket.AF_INET, ("127.0.0.1", server.port)),
+        ]
+    )
+    client = harness.client(f"http://archive.test:{server.port}", retries=0, force_noauth=True)
+    assert harness.run(client.scans["TPI"].get()) == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_kernel_without_ipv6(
+    harness: Harness, wire: Any, resolve: Any, monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    init = socket.socket.__init__
+
+    def without_ipv6(self: Any, family: int = -1, *args: Any, **kwargs: Any) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        init(self, family, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "__init__", without_ipv6)
+    server = wire(wire_answer(b"[]"))
+    six = (socket.AF_INET6, ("2001:db8::1", server.port, 0, 0))
+    four = (socket.AF_INET, ("127.0.0.1", server.port))
+    resolve([six, four] if is_first else [four, six])
+    client = harness.client(f"http://archive.test:{server.port}", retries=0, force_noauth=True)
+    assert harness.run(client.scans["TPI"].get()) == []
+    gone = (socket.AF_INET, closed_port(socket.AF_INET))
+    resolve([six, gone] if is_first else [gone, six])
+    other = harness.client("http://archive.test:9", retries=0, force_noauth=True)
+    with pytest.raises(TransportError) as caught:
+        harness.run(other.scans["TPI"].get())
+    if isinstance(other, Client):
+        assert "refused" in str(caught.value)
+
+
+# Threads
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_no_thread_to_look_up_an_address(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def ask() -> None:
+        async with AsyncClient("http://archive.test", retries=0, force_noauth=True) as client:
+            with (
+                monkeypatch.context() as patch,
+                pytest.raises(TransportError, match=r"no more threads.*ulimit -u"),
+            ):
+                patch.setattr(threading.Thread, "start", start)
+                await client.scans["TPI"].get()
+
+    anyio.run(ask, backend=backend)
+
+
+# A pool that is exhausted
+
+
+def test_a_full_pool_says_what_helps(harness: Harness, wire: Any) -> None:
+    server = wire(answerer=lambda request: chunked(b"SIMPLE"))
+    client = harness.client(
+        server.url, retries=0, force_noauth=True, timeout=0.3, max_connections=1
+    )
+    chunks = client.scans["TPI"][1].file.stream()
+    assert harness.next(chunks) == b"SIMPLE"
+    with pytest.raises(TransportError, match=r"end the streams .*larger max_connections"):
+        harness.run(client.scans["TPI"].get())
+    harness.stop(chunks)
+
+
+# Standard streams
+
+
+CLOSED = ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"]
+
+
+def in_shell(command: str) -> int:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.run(
+        ["/bin/sh", "-c", command], env=environment, check=False, capture_output=True
+    ).returncode
+
+
+@pytest.mark.parametrize(
+    ("redirection", "arguments", "status"),
+    [
+        *((redirection, "tree", 0) for redirection in (*CLOSED, "2>/dev/full")),
+        *((redirection, "get", 2) for redirection in (*CLOSED, "2>/dev/full")),
+        (">&- 2>&-", "--version", 0),
+        (">&- 2>&-", "--base-url http://127.0.0.1:9 get /x", 1),
+    ],
+)
+def test_closed_streams_change_no_status(redirection: str, arguments: str, status: int) -> None:
+    command = f"exec '{sys.executable}' -m grad300_sdk {arguments} {redirection}"
+    assert in_shell(command) == status
+
+
+@pytest.mark.parametrize("redirection", CLOSED)
+def test_closed_streams_take_no_number_of_a_file(tmp_path: Path, redirection: str) -> None:
+    code = (
+        "from grad300_sdk import __main__ as m; m._replace_closed_streams(); "
+        "raise SystemExit(open('x', 'w').fileno() < 3)"
+    )
+    assert in_shell(f"cd '{tmp_path}' && exec '{sys.executable}' -c \"{code}\" {redirection}") == 0
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+@pytest.mark.parametrize("progress", [True, None])
+def test_a_file_is_saved_without_a_standard_error(
+    harness: Harness,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_closed: bool,
+    progress: bool | None,
+) -> None:
+    stream = io.StringIO() if is_closed else None
+    if stream is not None:
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    client = harness.client(URL, transport=httpx.MockTransport(answer))
+    path = harness.run(client.scans["TPI"][1].file.save(tmp_path, progress=progress))
+    assert [path] == list(tmp_path.iterdir())

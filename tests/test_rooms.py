@@ -30,7 +30,7 @@ grad300_sdk/
         exploring/    completion  branches  html  signatures  preview  curl  openapi  tree
         declaring/    nodes  send  calls  endpoints  resource  callable
         client
-    version  defaults  configuration  settings  errors
+    version  defaults  errors  configuration  settings
     filters  records  pages  columns  tables  fits
     downloads/        names  progress  partial  save  bulk
     cache

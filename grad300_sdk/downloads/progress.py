@@ -47,7 +47,7 @@ def progress_function(progress: Progress | bool | None) -> Progress | None:
         return progress
     if progress is not None and not isinstance(progress, bool):
         raise TypeError(f"progress must be True, False, None or callable, not {progress!r}")
-    if progress is False or (progress is None and not _is_visible()):
+    if progress is False or (progress is None and not _is_visible()) or not _can_be_drawn():
         return None
     if find_spec("tqdm"):
         return ProgressBar()
@@ -58,7 +58,12 @@ def progress_function(progress: Progress | bool | None) -> Progress | None:
 
 def _is_visible() -> bool:
     """Return whether a bar would be seen: on a terminal, or in a notebook."""
-    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+    return "ipykernel" in sys.modules or (_can_be_drawn() and sys.stderr.isatty())
+
+
+def _can_be_drawn() -> bool:
+    """Return whether there is a standard error to draw a bar on."""
+    return sys.stderr is not None and not getattr(sys.stderr, "closed", False)
 
 
 class BulkProgress:

@@ -375,5 +375,6 @@ def _header(cards: list[str], size: int) -> bytes:
     blanks = (size - BLOCK) // CARD - len(cards)
     lines = [*cards, *[""] * max(blanks, 0), "END"]
     header = "".join(line.ljust(CARD) for line in lines).ljust(size).encode("ascii")
-    assert len(header) == size, "too many cards, or one of them too long"
+    if len(header) != size:
+        raise ValueError("too many cards, or one of them too long")
     return header

@@ -185,6 +185,8 @@ class _Renewable(Credentials):
     def __init__(self, source: str, reload_before: float | None) -> None:
         self.source = source
         self.reload_before = reload_before
+        if reload_before is not None:
+            _pyjwt()  # it is missed now, not after a log-in
         self.token = ""
         self.now = time.time
         self._renew_at = math.inf
@@ -359,13 +361,24 @@ def read_token(path: Path) -> str:
 
 def read_claims(token: str) -> dict[str, Any]:
     """Return what a JSON Web Token claims, unverified; nothing for a token of another kind."""
-    import jwt  # as slow to import as httpx, and only a hint when to renew
-
+    jwt = _pyjwt()
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
         return {}
     return claims
+
+
+def _pyjwt() -> Any:
+    """Return PyJWT, which is as slow to import as httpx."""
+    import jwt
+
+    if not (hasattr(jwt, "decode") and hasattr(jwt, "InvalidTokenError")):
+        raise ValueError(
+            f"the module jwt in {jwt.__file__} is not PyJWT, which reads what a token says: "
+            "uninstall the package 'jwt', and install 'pyjwt' again"
+        )
+    return jwt
 
 
 def _expiry(token: str) -> float:

@@ -133,7 +133,10 @@ class Network(ABC):
         return {"limits": limits, "verify": verify, "proxy": self.proxy(url)}
 
     def _pool_timeout(self) -> httpx.PoolTimeout:
-        return httpx.PoolTimeout(f"all {self.options.max_connections} connections are in use")
+        return httpx.PoolTimeout(
+            f"all {self.options.max_connections} connections are in use: end the streams that are "
+            "open, or pass a larger max_connections"
+        )
 
 
 @cache

@@ -8,8 +8,10 @@ streams here.
 from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - a fork during a socket's own first import of it hangs
+import errno
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -142,16 +144,23 @@ def _handshake(
 
 
 def _connect(host: str, port: int, timeout: float | None) -> socket.socket:
-    """Return a socket that is connected to the first of a host's addresses that answers."""
-    failure = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
+    """Return a socket that is connected to the first of a host's addresses that answers.
+
+    Each address has its share of the time that is left, so that a dead one does not take it all.
+    """
+    failure: OSError | None = None
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    until = None if timeout is None else time.monotonic() + timeout
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        left = None if until is None else max(until - time.monotonic(), 0.0)
+        share = None if left is None else left / (len(addresses) - number)
         try:
-            return _connect_to(socket.socket(family, kind, protocol), address, timeout)
+            return _connect_to(socket.socket(family, kind, protocol), address, share)
         except OSError as error:
-            failure = error
-    raise failure
+            # What a kernel without IPv6 says of an address would hide what the others answered.
+            if failure is None or error.errno != errno.EAFNOSUPPORT:
+                failure = error
+    raise failure or OSError(f"{host} has no address")
 
 
 def _connect_to(connection: socket.socket, address: Any, timeout: float | None) -> socket.socket:
@@ -209,4 +218,13 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
 
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> _AsyncStream:
         """Return a stream to a server."""
-        return _AsyncStream(self, await self._backend.connect_tcp(*args, **kwargs))
+        try:
+            stream = await self._backend.connect_tcp(*args, **kwargs)
+        except RuntimeError as error:  # a thread looks up the address
+            if "start new thread" not in str(error):
+                raise
+            raise httpcore.ConnectError(
+                "the system starts no more threads, and looking up an address needs one: end "
+                "other programs, or raise the limit ('ulimit -u')"
+            ) from None
+        return _AsyncStream(self, stream)

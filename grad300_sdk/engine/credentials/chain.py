@@ -21,7 +21,7 @@ __all__ = ["CredentialChain", "is_loopback"]
 
 
 class CredentialChain(Struct, frozen=True, kw_only=True):
-    """The credentials that were passed to a client, and the places where others may be found.
+    """The credentials passed to a client, and the places to look for others.
 
     Attributes
     ----------
@@ -30,22 +30,22 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     token, token_file, user, password : str or None
         Credentials that the user passed.
     force_noauth : bool
-        Whether no credentials are used, not even those that could be found.
+        Whether to use no credentials, even if some could be found.
     fail_if_noauth : bool
-        Whether it is an error if there are no credentials.
+        Whether to raise a `ValueError` if there are no credentials.
     log_in : callable or None
-        Returns the flow that logs in with a user and a password and returns a bearer token. If
-        it is None, both are sent with each request: HTTP basic authentication.
+        Function that takes a user name and a password, and returns the flow that logs in and
+        returns a bearer token. None to send both with each request: HTTP basic authentication.
     auth_reload : bool
-        Whether a token is renewed before it expires.
+        Whether to renew a token before it expires.
     auth_reload_timeout : float
-        The number of seconds before it expires.
+        Time before the token's expiry at which it is renewed, in seconds.
     allow_http : bool
-        Whether credentials may go over plain http.
+        Whether credentials may be sent over plain HTTP.
     is_proxied : bool
         Whether requests leave this machine through a proxy; a client fills it in.
     accept_issued : bool
-        Whether a token that is found may name an issuer (``iss``).
+        Whether to use a token that was found even if it names an issuer (``iss``).
     """
 
     base_url: str = ""
@@ -81,7 +81,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
             raise ValueError("Use either 'token' or both 'user' and 'password', not both.")
 
     def resolve(self) -> Credentials:
-        """Return the first credentials that exist; nothing is sent."""
+        """Return the first credentials that exist, without sending anything."""
         if self.force_noauth:
             return Anonymous()
         for passed in (self._token, self._token_file, self._user):
@@ -110,7 +110,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         return is_http and leaves and not self.allow_http
 
     def warn_if_plain(self) -> None:
-        """Warn that credentials cross a network unencrypted."""
+        """Warn if credentials would cross a network unencrypted."""
         if self.is_plain:
             warnings.warn(
                 f"credentials go to {self.host} over plain http, where others can read them; "

@@ -11,7 +11,7 @@ __all__ = ["netrc_account"]
 
 
 def netrc_account(path: Path, host: str) -> tuple[str, str] | None:
-    """Return the user and the password for a host; the default entry does not count.
+    """Return the user and the password for a host; the default entry is ignored.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def netrc_account(path: Path, host: str) -> tuple[str, str] | None:
     except OSError:
         return None
     except (NetrcParseError, UnicodeError) as error:
-        # What the parser says may show a password: the error stays out of the context of ours.
+        # The parser's message may show a password: its error must not be the context of ours.
         problem = f"the netrc file {path}, line {getattr(error, 'lineno', '?')}: it can't be read"
     if problem is not None and _is_open(path):
         if host not in _hosts(path):

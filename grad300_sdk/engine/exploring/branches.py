@@ -1,4 +1,4 @@
-"""What nodes say of themselves, and the branches of a tree that are drawn from it."""
+"""The members of nodes, and the branches of a tree that are made from them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Member(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     accessor : str
-        How it is written after the node: ``.get``, or nothing for a key.
+        What is written after the node: ``.get``, or nothing for a key.
     arguments : str
         The arguments, in their brackets: ``(limit=)``, ``[scan_id]``.
     suffix : str
-        What its template has after the node's.
+        The end of its template, after the node's.
     summary : str
         The first line of its documentation.
     method : str
@@ -38,7 +38,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 class Drawable(Protocol):
-    """A node, as far as it can be drawn."""
+    """A node, with what is needed to draw it."""
 
     @property
     def parent(self) -> Drawable | None:

@@ -32,8 +32,8 @@ def netrc_account(path: Path, host: str) -> tuple[str, str] | None:
     except (NetrcParseError, UnicodeError) as error:
         # The parser's message may show a password: its error must not be the context of ours.
         problem = f"the netrc file {path}, line {getattr(error, 'lineno', '?')}: it can't be read"
-    if problem is not None and _is_open(path):
-        if host not in _hosts(path):
+    if problem is not None and _is_readable_by_others(path):
+        if host not in _read_hosts(path):
             return None
         problem = (
             f"the netrc file {path} has a password for {host} and can be read by others: "
@@ -45,11 +45,11 @@ def netrc_account(path: Path, host: str) -> tuple[str, str] | None:
     return (entry[0], entry[2]) if entry and entry[0] and entry[2] else None
 
 
-def _is_open(path: Path) -> bool:
+def _is_readable_by_others(path: Path) -> bool:
     return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
-def _hosts(path: Path) -> set[str]:
+def _read_hosts(path: Path) -> set[str]:
     import netrc
 
     try:

@@ -64,7 +64,7 @@ N = TypeVar("N", bound="Node[Any]")
 T_co = TypeVar("T_co", covariant=True)
 
 # The attributes that the engine needs of each node.
-_TAKEN = {"client", "members", "parent", "path", "python_path", "template", "variables"}
+_RESERVED = {"client", "members", "parent", "path", "python_path", "template", "variables"}
 
 
 class Declaration:
@@ -77,7 +77,7 @@ class Declaration:
 
 def _check_attributes(cls: type[Node[Any]]) -> None:
     for name, value in vars(cls).items():
-        if name in _TAKEN and isinstance(value, Declaration):
+        if name in _RESERVED and isinstance(value, Declaration):
             raise TypeError(
                 f"{cls.__name__}: no call and no node below can be called {name!r}, "
                 "as nodes have something of that name"

@@ -62,8 +62,7 @@ class Resource(Node[M]):
             The query: None is left out, ``0`` and ``False`` are sent, a list repeats its name.
         json, data, files, content : object, optional
             The body, as JSON, as a form, as a multipart upload, or as bytes. A file is bytes, a
-            path,
-            or an open file; ``(name, file)`` sends it under that name.
+            path, or an open file; ``(name, file)`` sends it under that name.
         headers : Mapping, optional
             Headers in addition to the client's.
 

@@ -17,11 +17,13 @@ def signature(function: Callable[..., Any]) -> inspect.Signature:
     Each key of the `TypedDict` becomes a parameter; the default of an optional one is None.
     """
     own = inspect.signature(function)
-    parameters = [p for parameter in own.parameters.values() for p in _apart(parameter, function)]
+    parameters = [
+        p for parameter in own.parameters.values() for p in _expanded(parameter, function)
+    ]
     return own.replace(parameters=parameters)
 
 
-def _apart(parameter: inspect.Parameter, function: Any) -> Iterator[inspect.Parameter]:
+def _expanded(parameter: inspect.Parameter, function: Any) -> Iterator[inspect.Parameter]:
     fields = None
     if parameter.kind is parameter.VAR_KEYWORD:
         alone = SimpleNamespace(__annotations__={"fields": parameter.annotation})

@@ -99,16 +99,16 @@ class Driver:
 
     async def _exchange(self, exchange: Exchange) -> httpx.Response:
         sink = exchange.send.sink
-        async with await self._open(exchange) as answer:
-            if sink is None or not answer.response.is_success:
-                return await answer.read()
-            with answer.mapping_errors:
-                sink.begin(answer.response)
-                async for piece in answer:
+        async with await self._open(exchange) as incoming:
+            if sink is None or not incoming.response.is_success:
+                return await incoming.read()
+            with incoming.mapping_errors:
+                sink.begin(incoming.response)
+                async for piece in incoming:
                     sink.write(piece)
-            return answer.whole(None)
+            return incoming.whole(None)
 
-    async def stream(self, send: Send) -> Answering:
+    async def stream(self, send: Send) -> IncomingResponse:
         """Send a request, and return the successful response before its body is read."""
         running = RunningFlow(self.session.send(send))
         while True:
@@ -116,26 +116,26 @@ class Driver:
                 await self.step(running)
                 continue
             try:
-                answer = await self._open(running.effect)
-                if answer.response.is_success:
+                incoming = await self._open(running.effect)
+                if incoming.response.is_success:
                     running.close()
-                    return answer
-                async with answer:
-                    result = await answer.read()
+                    return incoming
+                async with incoming:
+                    result = await incoming.read()
             except BaseException as error:
                 running.fail(error)
             else:
                 running.answer(result)
 
-    async def _open(self, exchange: Exchange) -> Answering:
+    async def _open(self, exchange: Exchange) -> IncomingResponse:
         if self.is_closed:
             raise RuntimeError("this client is closed; make a new one to send requests")
-        answer = Answering(self, exchange)
-        await answer.open()
-        return answer
+        incoming = IncomingResponse(self, exchange)
+        await incoming.open()
+        return incoming
 
 
-class Answering:
+class IncomingResponse:
     """One response, from sending the request to the end of the body."""
 
     response: httpx.Response
@@ -214,7 +214,7 @@ class Answering:
         whole.elapsed = timedelta(seconds=time.perf_counter() - self._began)
         return whole
 
-    async def __aenter__(self) -> Answering:
+    async def __aenter__(self) -> IncomingResponse:
         return self
 
     async def __aexit__(
@@ -234,14 +234,14 @@ class Answering:
                 await self._release(error)
 
 
-class _Iterating(Generic[T]):
+class _FlowIterator(Generic[T]):
     """Iterates over the items of a flow, and may be abandoned at any time.
 
     It is not an asynchronous generator: an event loop has to close those, and trio warns of each
     that is abandoned.
     """
 
-    _answer: Answering | None = None
+    _incoming: IncomingResponse | None = None
     _items: Iterator[T] | None = None
     _is_busy = False
 
@@ -275,11 +275,11 @@ class _Iterating(Generic[T]):
                 self._items = None
                 running.answer(None)
             elif isinstance(effect, Chunks):
-                self._answer = self._answer or await self._driver.stream(effect.send)
-                async for piece in self._answer:
+                self._incoming = self._incoming or await self._driver.stream(effect.send)
+                async for piece in self._incoming:
                     return piece
-                await self._answer.aclose()
-                self._answer = None
+                await self._incoming.aclose()
+                self._incoming = None
                 running.answer(None)
             else:
                 await self._driver.step(running)
@@ -292,12 +292,12 @@ class _Iterating(Generic[T]):
     async def abandon(self, error: BaseException | None = None) -> None:
         """Close the flow, and return its connection."""
         self._running.close()
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            await answer.aclose(error)
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            await incoming.aclose(error)
 
 
-class _SyncItems(_Iterating[T]):
+class _SyncItems(_FlowIterator[T]):
     """Iterates in the calling thread."""
 
     def __iter__(self) -> Iterator[T]:
@@ -314,11 +314,11 @@ class _SyncItems(_Iterating[T]):
         run_to_end(self.abandon())
 
     def __del__(self) -> None:
-        if self._answer is not None:
+        if self._incoming is not None:
             self.close()
 
 
-class _AsyncItems(_Iterating[T]):
+class _AsyncItems(_FlowIterator[T]):
     """Iterates on the running event loop."""
 
     def __aiter__(self) -> AsyncIterator[T]:

@@ -23,7 +23,7 @@ _MASK = "***"
 # A shorter secret may stand in any text by chance.
 _SHORTEST = 4
 # A message may quote only the beginning of a secret, which is masked from this length on.
-_TELLING = 8
+_SHORTEST_BEGINNING = 8
 
 
 class Redactor(Struct, dict=True, weakref=True):
@@ -49,7 +49,7 @@ class Redactor(Struct, dict=True, weakref=True):
     def text(self, text: str) -> str:
         """Return a text with each secret, or its beginning, masked."""
         for form in self._forms:
-            for length in range(len(form), min(len(form), _TELLING) - 1, -1):
+            for length in range(len(form), min(len(form), _SHORTEST_BEGINNING) - 1, -1):
                 text = text.replace(form[:length], _MASK)
         return text
 

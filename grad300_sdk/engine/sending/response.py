@@ -30,6 +30,7 @@ __all__ = [
     "api_error",
     "decode_error",
     "decode_json",
+    "decoded_headers",
     "describe",
     "describe_bytes",
     "redirect_target",

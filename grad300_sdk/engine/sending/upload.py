@@ -33,7 +33,7 @@ class OpenFile(Protocol):
 FileContent: TypeAlias = bytes | str | os.PathLike[str] | OpenFile
 
 
-class _Source:
+class _Upload:
     """A file as httpx reads it: from its beginning, each time that it is sent.
 
     A file passed as a path is open only while it is read. The size of an open file is found by
@@ -119,7 +119,7 @@ def _prepare_file(field: str, file: Any) -> tuple[Any, ...]:
         raise TypeError(f"{what} must be bytes, str, a path or an open file, not {kind}")
     else:
         return name, content, *others
-    return name, _Source(content), *others
+    return name, _Upload(content), *others
 
 
 def _name(content: object, field: str) -> str:

@@ -19,6 +19,11 @@ from .netrc import netrc_account
 
 __all__ = ["CredentialChain", "is_loopback"]
 
+# The sources of credentials that are found: two environment variables, and a kind of file.
+_NAMED_FILE = "BEARER_TOKEN_FILE"
+_RUNTIME_FILE = "XDG_RUNTIME_DIR"
+_NETRC = "netrc"
+
 
 class CredentialChain(Struct, frozen=True, kw_only=True):
     """The credentials passed to a client, and the places to look for others.
@@ -137,16 +142,16 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         return self._from_account(self.user, self.password, "user and password")
 
     def _named_file(self) -> Credentials | None:
-        path = os.environ.get("BEARER_TOKEN_FILE")
-        return self._from_other(Path(path), _NAMED_FILE) if path else None
+        path = os.environ.get(_NAMED_FILE)
+        return self._from_shared_file(Path(path), _NAMED_FILE) if path else None
 
     def _runtime_file(self) -> Credentials | None:
-        directory = os.environ.get("XDG_RUNTIME_DIR")
+        directory = os.environ.get(_RUNTIME_FILE)
         if not directory or not hasattr(os, "getuid"):
             return None
         path = Path(directory, f"bt_u{os.getuid()}")
         is_there = path.is_file() and os.access(path, os.R_OK)
-        return self._from_other(path, _RUNTIME_FILE) if is_there else None
+        return self._from_shared_file(path, _RUNTIME_FILE) if is_there else None
 
     def _netrc(self) -> Credentials | None:
         path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
@@ -167,7 +172,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     def _from_file(self, path: Path, source: str) -> TokenFile:
         return TokenFile(path=path, source=source, reload_before=self._reload_before)
 
-    def _from_other(self, path: Path, source: str) -> Credentials | None:
+    def _from_shared_file(self, path: Path, source: str) -> Credentials | None:
         """Return the token of a file that any service may write, if it is meant for this one."""
         found = self._from_file(path, source)
         is_issued = "iss" in read_claims(found.token)
@@ -176,11 +181,6 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     @property
     def _reload_before(self) -> float | None:
         return float(self.auth_reload_timeout) if self.auth_reload else None
-
-
-_NAMED_FILE = "BEARER_TOKEN_FILE"
-_RUNTIME_FILE = "XDG_RUNTIME_DIR"
-_NETRC = "netrc"
 
 
 def is_loopback(host: str) -> bool:

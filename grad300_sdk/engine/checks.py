@@ -114,21 +114,18 @@ def check_timeout(timeout: object) -> Timeouts:
 
 
 def _seconds(timeout: object) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise TypeError(
-            f"timeout must be a number of seconds or an httpx.Timeout, not {timeout!r}"
-        )
-    if not 0 < timeout < math.inf:
-        raise ValueError(f"timeout must be a finite number of seconds above 0, not {timeout!r}")
-    return float(min(timeout, _LONGEST_TIMEOUT))
+    seconds = _positive("timeout", timeout, "number of seconds or an httpx.Timeout")
+    return min(seconds, _LONGEST_TIMEOUT)
 
 
 def check_positive(name: str, value: object) -> float | None:
     """Return a finite number above 0, or None."""
-    if value is None:
-        return None
+    return None if value is None else _positive(name, value, "number")
+
+
+def _positive(name: str, value: object, kind: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number, not {value!r}")
+        raise TypeError(f"{name} must be a {kind}, not {value!r}")
     if not 0 < value < math.inf:
         raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
     return float(value)

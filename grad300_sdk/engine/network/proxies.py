@@ -36,7 +36,7 @@ class EnvironmentProxies:
         TransportError
             If the environment names something that is not a proxy.
         """
-        name = url.scheme if self._addresses.get(url.scheme) else "all"
+        name = self._name(url)
         address = self._addresses.get(name)
         if not address or self._is_excluded(url):
             return None
@@ -44,7 +44,10 @@ class EnvironmentProxies:
 
     def source(self, url: httpx.URL) -> str:
         """Return the variable that names the proxy for a URL."""
-        return _variable(url.scheme if self._addresses.get(url.scheme) else "all")
+        return _variable(self._name(url))
+
+    def _name(self, url: httpx.URL) -> str:
+        return url.scheme if self._addresses.get(url.scheme) else "all"
 
     def _is_excluded(self, url: httpx.URL) -> bool:
         if is_loopback(url.host):

@@ -172,16 +172,11 @@ class BodyDecoder:
 
     def _checked(self, data: bytes) -> bytes:
         self._size += len(data)
-        if self.response.is_success:
-            self.check_size(self._size)
-        else:
+        if not self.response.is_success:
             self.is_done = self._size > _ERROR_BYTES
-        return data
-
-    def check_size(self, size: int) -> None:
-        """Raise a `DecodeError` if this size of a body is too large."""
-        if self._limit is not None and size > self._limit:
+        elif self._limit is not None and self._size > self._limit:
             self._refuse(f"more than the {self._limit} bytes of JSON that are allowed")
+        return data
 
     def _refuse(self, what: str) -> None:
         """Raise a `DecodeError`, or skip the rest if the response is an error itself."""

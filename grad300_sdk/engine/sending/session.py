@@ -161,8 +161,8 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                         continue
             wait = self._decide(exchange, number, waited, outcome)
             if wait is None:
-                note = f"Given up after {number + 1} attempts and {waited:.1f} s of waiting."
-                note = note if number else ""
+                attempts = f"{number + 1} attempts and {waited:.1f} s of waiting"
+                note = f"Given up after {attempts}." if number else ""
                 if isinstance(outcome, TransportError):
                     raise _noted(outcome, note)
                 return outcome, note
@@ -197,23 +197,13 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
     ) -> float | None:
         """Return the seconds after which to send again, or None to accept the outcome."""
         send = exchange.send
+        attempt = Attempt(
+            method=send.method, number=number, is_login=send.anonymous, waited=waited
+        )
         if isinstance(outcome, TransportError):
-            attempt = Attempt(
-                method=send.method,
-                number=number,
-                is_transient=outcome.transient,
-                is_unsent=outcome.unsent,
-                is_login=send.anonymous,
-                waited=waited,
-            )
+            attempt = replace(attempt, is_transient=outcome.transient, is_unsent=outcome.unsent)
         else:
-            attempt = Attempt(
-                method=send.method,
-                number=number,
-                status=outcome.status_code,
-                headers=outcome.headers,
-                waited=waited,
-            )
+            attempt = replace(attempt, status=outcome.status_code, headers=outcome.headers)
         wait, reason = decide(
             attempt,
             retries=self.retries,

@@ -85,7 +85,12 @@ class Branch(Struct, frozen=True):
             yield from below.lines()
 
 
-def draw_branch(classes: tuple[type[Any], ...], name: str, template: str) -> Branch:
+def draw_branch(node: Drawable, name: str | None = None) -> Branch:
+    """Return the branch of a node, under a name or as it is written in Python."""
+    return _branch((type(node),), node.python_path() if name is None else name, node.template)
+
+
+def _branch(classes: tuple[type[Any], ...], name: str, template: str) -> Branch:
     """Return the branch of the last of these classes, which lead to it from the tree's root."""
     cls: type[Drawable] = classes[-1]
     drawn = Branch(name, template, summary(cls), [], [])
@@ -95,7 +100,7 @@ def draw_branch(classes: tuple[type[Any], ...], name: str, template: str) -> Bra
         if member.node_class is None:
             drawn.calls.append(TreeLine(path, member.method, whole, member.summary))
         elif member.node_class not in classes:  # a cycle is shown once
-            drawn.branches.append(draw_branch((*classes, member.node_class), path, whole))
+            drawn.branches.append(_branch((*classes, member.node_class), path, whole))
     return drawn
 
 

@@ -90,8 +90,7 @@ def tree_html(branch: Branch, place: str = "", *, levels: int) -> str:
 
 def node_html(node: Drawable, place: str) -> str:
     """Return a node as HTML: its place, its calls, and the nodes below it."""
-    root = draw_branch((type(node),), node.python_path(), node.template)
-    return tree_html(root, place, levels=1)
+    return tree_html(draw_branch(node), place, levels=1)
 
 
 def call_html(call: Any) -> str:

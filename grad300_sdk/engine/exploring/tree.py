@@ -30,8 +30,7 @@ class Tree:
     """
 
     def __init__(self, node: Drawable, name: str | None = None) -> None:
-        name = node.python_path() if name is None else name
-        self.root = draw_branch((type(node),), name, node.template)
+        self.root = draw_branch(node, name)
         self._lines = list(self.root.lines())
 
     def __iter__(self) -> Iterator[TreeLine]:

@@ -166,7 +166,10 @@ class Node(Helpful, Generic[M]):
     def variables(self) -> dict[str, Any]:
         """The values of the template's variables, from the root down to this node."""
         above = {} if self.parent is None else self.parent.variables
-        return above | {name: getattr(self, name) for name in self._template.names}
+        return above | self._own_variables()
+
+    def _own_variables(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._template.names}
 
     @classmethod
     def members(cls) -> Iterator[Member]:
@@ -192,8 +195,10 @@ class Node(Helpful, Generic[M]):
         if self.parent is None:
             return "client"
         above = self.parent.python_path()
-        values = {name: getattr(self, name) for name in self._template.names}
-        values = {n: v.value if isinstance(v, Enum) else v for n, v in values.items()}
+        values = {
+            name: value.value if isinstance(value, Enum) else value
+            for name, value in self._own_variables().items()
+        }
         for member in self.parent.members():
             if member.node_class is type(self):
                 arguments = ", ".join(map(repr, values.values()))

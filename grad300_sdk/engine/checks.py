@@ -115,20 +115,21 @@ def check_timeout(timeout: object) -> Timeouts:
 
 def _seconds(timeout: object) -> float:
     seconds = _positive("timeout", timeout, "number of seconds or an httpx.Timeout")
-    return min(seconds, _LONGEST_TIMEOUT)
+    return float(min(seconds, _LONGEST_TIMEOUT))
 
 
 def check_positive(name: str, value: object) -> float | None:
     """Return a finite number above 0, or None."""
-    return None if value is None else _positive(name, value, "number")
+    return None if value is None else float(_positive(name, value, "number"))
 
 
 def _positive(name: str, value: object, kind: str) -> float:
+    """Return a finite number above 0 as it is: a large integer may not fit a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a {kind}, not {value!r}")
     if not 0 < value < math.inf:
         raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
-    return float(value)
+    return value
 
 
 def check_integer(name: str, value: object, minimum: int) -> int:

@@ -65,7 +65,7 @@ def get_documented(owner: Any, name: str, *default: Any) -> Any:
     def call() -> None: ...
 
     call.__name__, call.__doc__ = name, attribute.__doc__
-    call.__signature__ = attribute.signature(bound=False)
+    call.__signature__ = attribute.signature(is_bound=False)
     return call
 
 

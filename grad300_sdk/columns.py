@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import lru_cache
+from mmap import ACCESS_COPY, mmap
 from operator import itemgetter
 from types import NoneType
 from typing import Any, Literal, TypeAlias
@@ -41,6 +42,8 @@ __all__ = [
 # The columns of dates made so far, with what they were made of.
 Times: TypeAlias = list[tuple["Dates", Time]]
 
+# The cells joined so far, with what they were made of, by the ids of those.
+Joined: TypeAlias = dict[tuple[int, ...], tuple[list[Any], Any]]
 # How the server wrote dates: their width, with the offset and without, or in a word.
 Form: TypeAlias = tuple[int, int] | Literal["padded", "mixed"] | None
 
@@ -51,6 +54,8 @@ _DTYPES = {int: "i8", float: "f8", bool: "?", str: "S"}
 _EXACT = range(-(2**53), 2**53 + 1)
 # Rows turned into columns at a time: these stay in a processor's cache.
 _BLOCK = 256
+# Bytes from which on an array is large: allocators keep the memory of smaller ones.
+_LARGE = 2**17
 # Servers send the same few keys; more keys than this are not rows of a listing.
 _MOST_KEYS = 100
 # A date, with "0" for any digit and as many decimals as there may be.
@@ -130,8 +135,8 @@ class Cells(Struct):
         ):
             return cls(count, types, [value for part in parts for value in part.tolist()])
         dtype = arrays[0].dtype
-        data = np.concatenate([part.filled(dtype) for part in parts])
-        mask = np.concatenate([part.missing for part in parts]) if NoneType in types else None
+        data = _concatenate([part.filled(dtype) for part in parts])
+        mask = _concatenate([part.missing for part in parts]) if NoneType in types else None
         return cls(count, types, data, mask)
 
     def select(self, positions: Sequence[int]) -> Cells:
@@ -187,6 +192,16 @@ class Cells(Struct):
         if data.dtype.kind == "f":
             data[:] = np.nan
         return data
+
+
+def _concatenate(arrays: list[Any]) -> Any:
+    """Concatenate arrays; a large one gets memory that the system has back once it is not used."""
+    dtype, count = np.result_type(*arrays), sum(map(len, arrays))
+    size = count * dtype.itemsize
+    if size < _LARGE:
+        return np.concatenate(arrays)
+    joined = np.ndarray(count, dtype, mmap(-1, size, access=ACCESS_COPY))
+    return np.concatenate(arrays, out=joined)
 
 
 def _pack_texts(texts: Sequence[str]) -> Any:
@@ -268,14 +283,14 @@ class Dates(Struct):
         if len(forms) > 1:
             form = "mixed" if "mixed" in forms else "padded"
         is_masked = any(part.texts is None or part.mask is not None for part in parts)
-        mask = np.concatenate([part.missing for part in parts]) if is_masked else None
+        mask = _concatenate([part.missing for part in parts]) if is_masked else None
         texts = [part.texts if isinstance(form, tuple) else part._padded() for part in parts]
         filler = next(some for some in texts if some is not None)[:1]
         texts = [
             np.repeat(filler, part.count) if some is None else some
             for part, some in zip(parts, texts, strict=True)
         ]
-        return cls(count, np.concatenate(texts), mask, form)
+        return cls(count, _concatenate(texts), mask, form)
 
     def select(self, positions: Sequence[int]) -> Dates:
         """Return the dates at these positions."""
@@ -284,6 +299,25 @@ class Dates(Struct):
             return Dates(len(index))
         mask = None if self.mask is None else self.mask[index]
         return Dates(len(index), self.texts[index], mask, self.form)
+
+    def as_written(self) -> Cells:
+        """Return the dates as the server wrote them, if they are all alike."""
+        if self.texts is None or not isinstance(self.form, tuple):
+            return Cells(self.count, {NoneType})
+        offset = {0: "", 1: "Z", 6: "+00:00"}[self.form[0] - self.form[1]]
+        texts = [f"{text.decode()}{offset}" for text in self.texts.tolist()]
+        missing = self.missing.tolist()
+        return Cells.pack([None if m else text for text, m in zip(texts, missing, strict=True)])
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether `as_written` is exact."""
+        return self.texts is None or isinstance(self.form, tuple)
+
+    @property
+    def are_absent(self) -> bool:
+        """Whether there are no rows."""
+        return self.count == 0
 
     @property
     def missing(self) -> Any:
@@ -446,6 +480,40 @@ class ScanColumns(Struct):
         scan_types = self.scan_types.select(positions)
         return ScanColumns(len(positions), scan_types, _without_absent(selected), faults=faults)
 
+    def join(self, others: Sequence[ScanColumns], /) -> ScanColumns:
+        """Return these rows, followed by those of other pages, which are all without_body."""
+        pages = [self, *others]
+        keys = set().union(*(page.cells for page in pages))
+        faults = [fault for page in pages for fault in page.faults.values()]
+        joined: Joined = {}
+        return ScanColumns(
+            sum(page.count for page in pages),
+            Cells.join([page.scan_types for page in pages if page.count]),
+            {key: _join(key, pages, joined) for key in keys},
+            faults=dict(enumerate(faults)),
+        )
+
+
+def _join(key: str, pages: list[ScanColumns], joined: Joined) -> Any:
+    """Take the cells of a key out of pages, and join them; what is shared stays so."""
+    parts: Any = [page.cells.pop(key, None) or Cells(page.count, {NoneType}) for page in pages]
+    ids = tuple(map(id, parts))
+    if ids not in joined:
+        joined[ids] = parts, _join_parts(parts, key)
+    return joined[ids][1]
+
+
+def _join_parts(parts: list[Any], key: str) -> Any:
+    dates = [part for part in parts if isinstance(part, Dates)]
+    if key in FIELDS and (dates or FIELDS[key].kind is datetime):
+        return Dates.join(parts)
+    forms = {part.form for part in dates if part.texts is not None}
+    is_date = [part.data is None for part in parts if isinstance(part, Cells)]
+    if dates and all(is_date) and len(forms) <= 1:
+        parts = [Dates(part.count) if isinstance(part, Cells) else part for part in parts]
+        return Dates.join(parts)
+    return Cells.join([part.as_written() if isinstance(part, Dates) else part for part in parts])
+
 
 def _without_absent(cells: dict[str, Any]) -> dict[str, Any]:
     """Return cells without those of keys that no row has."""
@@ -564,11 +632,19 @@ def _from_values(
         fitted[key] = (
             _fit_dates(cells, dates) if field.kind is datetime else _fit(cells, field.kind)
         )
+    further: dict[str, Cells | Dates] = _without_absent(packed)
+    for key in further:
+        cells = packed[key]
+        if _OPTIONAL_KINDS.get(key) is datetime and cells.absent is None:
+            found = _parse_dates(cells, dates)
+            if found is not None and found.are_alike:
+                further[key] = found
     if scan_type is None:
-        scan_types = _parse_types(packed.pop("scan_type", nothing))
+        scan_types = _parse_types(packed.get("scan_type", nothing))
+        further.pop("scan_type", None)
     else:
         scan_types = Cells(count, {str}, np.full(count, scan_type.value.encode()))
-    return ScanColumns(count, scan_types, {**fitted, **_without_absent(packed)})
+    return ScanColumns(count, scan_types, {**fitted, **further})
 
 
 def _fit(cells: Cells, kind: type) -> Cells:
@@ -588,13 +664,19 @@ def _as_floats(cells: Cells) -> Cells:
 
 
 def _fit_dates(cells: Cells, parsed: list[tuple[Cells, Dates]]) -> Dates:
+    found = _parse_dates(cells, parsed)
+    if found is None:
+        raise MisfitError
+    return found
+
+
+def _parse_dates(cells: Cells, parsed: list[tuple[Cells, Dates]]) -> Dates | None:
     for same, dates in parsed:
         if same.equals(cells):  # an observation's dates are often the same
             return dates
     found = Dates.parse(cells)
-    if found is None:
-        raise MisfitError
-    parsed.append((cells, found))
+    if found is not None:
+        parsed.append((cells, found))
     return found
 
 
@@ -614,34 +696,54 @@ def join_columns(pages: list[ScanColumns], scan_type: ScanType | None) -> dict[s
 
     Known keys come first; the others follow, sorted. `scan_type` is None if it differs.
     """
-    keys = set().union(*(page.cells for page in pages))
-    times: Times = []
+    further = sorted(set().union(*(page.cells for page in pages)).difference(FIELDS))
+    made: dict[str, Any] = {}
+    # Dates first: to make them takes the most memory, and the columns are still compact then.
+    for is_date in (True, False):
+        joined: Joined = {}
+        times: Times = []
+        for key in [*FIELDS, *further]:
+            if (_kind(key) is datetime) is is_date:
+                made[key] = _make(key, _join(key, pages, joined), scan_type, times)
+                if not is_date:
+                    joined.clear()
     columns: dict[str, Any] = {}
     for key, field in FIELDS.items():
-        parts: Any = [page.cells.pop(key) for page in pages]
-        cells: Any = Dates.join(parts) if field.kind is datetime else Cells.join(parts)
-        columns[field.name] = _make_column(cells, field.kind, times)
+        columns[field.name] = made[key]
         if key == "id":
-            if scan_type is None:
-                types = Cells.join([page.scan_types for page in pages if page.count])
-            else:
-                types = Cells(cells.count, {str}, np.full(cells.count, scan_type.value.encode()))
-            columns["scan_type"] = _make_column(types, str, times)
-    further = sorted(keys.difference(FIELDS))
-    for key in further:
-        parts = [page.cells.pop(key, None) or Cells(page.count, {NoneType}) for page in pages]
-        cells = Cells.join(parts)
-        if key == "scan_type" and all(repeats(value, scan_type) for value in cells.tolist()):
-            continue
+            columns["scan_type"] = _make_column(_join_types(pages, scan_type), str, [])
+    for key in [key for key in further if made[key] is not None]:
         name = key
         while name in columns or (name != key and name in further):
             name += "_"  # the server uses the name of a column for something else
-        columns[name] = _make_further_column(cells, _OPTIONAL_KINDS.get(key), times)
+        columns[name] = made[key]
     return columns
 
 
-def _make_further_column(cells: Cells, expected: type | None, times: Times) -> Any:
+def _make(key: str, cells: Any, scan_type: ScanType | None, times: Times) -> Any:
+    """Make the column of a key; None if it adds nothing."""
+    if key in FIELDS:
+        return _make_column(cells, FIELDS[key].kind, times)
+    if key == "scan_type" and all(repeats(value, scan_type) for value in cells.tolist()):
+        return None
+    return _make_further_column(cells, _OPTIONAL_KINDS.get(key), times)
+
+
+def _kind(key: str) -> type | None:
+    return FIELDS[key].kind if key in FIELDS else _OPTIONAL_KINDS.get(key)
+
+
+def _join_types(pages: list[ScanColumns], scan_type: ScanType | None) -> Cells:
+    if scan_type is None:
+        return Cells.join([page.scan_types for page in pages if page.count])
+    count = sum(page.count for page in pages)
+    return Cells(count, {str}, np.full(count, scan_type.value.encode()))
+
+
+def _make_further_column(cells: Cells | Dates, expected: type | None, times: Times) -> Any:
     """Make the column of a key that not every server sends, of the type of its values."""
+    if isinstance(cells, Dates):
+        return _make_column(cells, datetime, times)
     kinds = cells.types - {NoneType}
     own: type | None = kinds.pop() if len(kinds) == 1 else float
     if own is float and not cells.are_within(_EXACT):
@@ -668,7 +770,7 @@ def _make_column(cells: Cells | Dates, kind: type, times: Times) -> Any:
     """Make a column in which missing values are masked."""
     if isinstance(cells, Dates):
         for same, column in times:
-            if same.equals(cells):
+            if same is cells or same.equals(cells):
                 return column.copy()
         times.append((cells, cells.to_time()))
         return times[-1][1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -20,10 +21,14 @@ Ids: TypeAlias = Sequence[int | str | None]
 
 
 class Selectable(Protocol):
-    """The rows of a page, of which some can be selected."""
+    """The rows of a page, of which some can be selected, and which can be joined to others."""
 
     def select(self, positions: Sequence[int], /) -> Self:
         """Return the rows at these positions of the page."""
+        ...
+
+    def join(self, others: Sequence[Self], /) -> Self:
+        """Return these rows, followed by those of other pages."""
         ...
 
 
@@ -36,6 +41,10 @@ class Rows(list[T]):
     def select(self, positions: Sequence[int], /) -> Self:
         """Return the rows at these positions."""
         return type(self)(self[position] for position in positions)
+
+    def join(self, others: Sequence[Self], /) -> Self:
+        """Return these rows, followed by others."""
+        return type(self)(chain(self, *others))
 
 
 class Page(Struct, Generic[S], frozen=True):

@@ -1,4 +1,4 @@
-"""The server's rows as an astropy table, built column by column."""
+"""The archive's rows as an astropy table, which can be written in every format."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _ScanTableWrite(TableWrite):  # type: ignore[misc]  # astropy has no types
 
     def __call__(self, *args: Any, format: str | None = None, **kwargs: Any) -> None:  # noqa: A002 - astropy's
         name = format or _identify(args, kwargs)
-        # Where there is no format, or none of that name, astropy says so.
+        # Where the format is missing or unknown, astropy raises the error.
         prepare = _PREPARE.get(name, _prepare_for_text) if name else _prepare_for_all
         if name == "hdf5":
             kwargs.setdefault("serialize_meta", True)
@@ -57,9 +57,9 @@ class ScanTable(Table):  # type: ignore[misc]  # astropy has no types
     """A table of scans, which can be written in every format.
 
     ECSV, HDF5 and Parquet keep all of it. FITS and VOTable can't hold hours, times and nested
-    `meta`: the table is written there with right ascension in degrees, dates as ISO 8601 text,
-    and plain `meta`; nor do they tell a text that is missing from an empty one. In the other
-    formats too, dates are ISO 8601 text.
+    `meta`: in these, right ascension is written in degrees, dates as ISO 8601 text, and `meta` as
+    plain values; missing text can't be told from empty text. The other formats have dates as
+    ISO 8601 text, too.
 
     Examples
     --------
@@ -97,28 +97,28 @@ class ScanTable(Table):  # type: ignore[misc]  # astropy has no types
 def make_table(
     rows: Sequence[object], scan_type: ScanType | None, meta: Mapping[str, Any]
 ) -> ScanTable:
-    """Make a table of the server's rows.
+    """Make a table of rows.
 
     Parameters
     ----------
     rows : sequence
         The rows' JSON, decoded.
     scan_type : ScanType or None
-        The type of the scans; None if each row says it, as ``scan_type``.
+        The type of the scans; None if each row has its own, as ``scan_type``.
     meta : mapping
-        What the table is to say of itself.
+        The table's ``meta``.
 
     Returns
     -------
     ScanTable
-        One row a scan; whatever is missing is masked. Keys of which little is known follow the
-        thirteen columns of every scan, sorted.
+        One row for each scan; missing values are masked. The thirteen columns that every scan
+        has are followed by those of further keys, sorted.
 
     Warns
     -----
     Grad300Warning
-        If rows were left out, since no record could be made of them; it counts them, and names
-        the first.
+        If rows were left out, since no record can be made of them; the warning counts them and
+        names the first.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def join_pages(
 
 
 def make_report(columns: Mapping[str, Sequence[Any]]) -> Table:
-    """Make a table of what became of each file; None is masked.
+    """Make the report of a download, in which None is masked.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def _ignore_harmless() -> Iterator[None]:
 
 
 def _identify(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-    """Say in which format a table is to be written, if the name of the file does."""
+    """Return the format in which a table is to be written, if the file's name tells."""
     is_path = bool(args) and isinstance(args[0], str | os.PathLike)
     path = os.fspath(args[0]) if is_path else None
     file = args[0] if args and not is_path else None
@@ -196,7 +196,7 @@ def _prepare_for_all(table: ScanTable) -> Table:
 
 
 def _prepare_for_ecsv(table: ScanTable) -> Table:
-    """Have the mask written too, where an empty text would be read as a masked one."""
+    """Make a table whose masks are written too, where empty text would be read as masked."""
     copy = _prepare_for_all(table)
     for column in copy.columns.values():
         if isinstance(column, MaskedColumn) and column.dtype.kind == "U" and (column == "").any():
@@ -205,7 +205,7 @@ def _prepare_for_ecsv(table: ScanTable) -> Table:
 
 
 def _prepare_for_fits(table: ScanTable) -> Table:
-    """Make a table of what FITS can hold: text is ASCII there."""
+    """Make a table that FITS can hold: its text is ASCII."""
     plain = _make_plain(table, _NOT_FITS, is_strict=True)
     for column in plain.columns.values():
         if isinstance(column, MaskedColumn) and column.dtype.kind == "b":
@@ -215,7 +215,7 @@ def _prepare_for_fits(table: ScanTable) -> Table:
 
 
 def _prepare_for_votable(table: ScanTable) -> Table:
-    """Make a table of what a VOTable can hold: its description takes the `meta`."""
+    """Make a table that VOTable can hold: its description takes the `meta`."""
     plain = _make_plain(table, _NOT_XML, is_strict=True)
     for column in plain.columns.values():
         if isinstance(column, MaskedColumn) and column.dtype.kind == "i":
@@ -227,7 +227,7 @@ def _prepare_for_votable(table: ScanTable) -> Table:
 
 
 def _prepare_for_text(table: ScanTable) -> Table:
-    """Make a table of text and numbers alone; the formats have no place for most of `meta`."""
+    """Make a table of text and numbers alone, without most of `meta`."""
     plain = _make_plain(table, _NOTHING, is_strict=False)
     for name, column in plain.columns.items():
         if isinstance(column, MaskedColumn) and column.dtype.kind == "b":
@@ -237,16 +237,16 @@ def _prepare_for_text(table: ScanTable) -> Table:
 
 
 def _prepare_for_tdat(table: ScanTable) -> Table:
-    """Make a table for a format that wants a name for it."""
+    """Make a table with a name, which one format needs."""
     plain = _prepare_for_text(table)
     plain.meta["table_name"] = table.meta.get("table_name", "scans")
     return plain
 
 
 def _make_plain(table: ScanTable, unfit: re.Pattern[str], *, is_strict: bool) -> Table:
-    """Make a table of what more formats can hold: without `meta`, and with dates as text.
+    """Make a table that most formats can hold: without `meta`, and with dates as text.
 
-    A strict one has right ascension in degrees, and plain names.
+    If it is strict, it has right ascension in degrees, and plain names.
     """
     columns: dict[str, Any] = {}
     taken: set[str] = set()
@@ -264,7 +264,7 @@ def _make_plain(table: ScanTable, unfit: re.Pattern[str], *, is_strict: bool) ->
 
 
 def _make_plain_column(column: Any, unfit: re.Pattern[str]) -> Any:
-    """Make a column that more formats can hold."""
+    """Make a column that most formats can hold."""
     description = column.info.description
     if isinstance(column, Time):
         texts = np.where(column.mask, "", column.unmasked.utc.isot)
@@ -296,12 +296,12 @@ def _in_degrees(column: Any) -> Any:
 
 
 def _escape(text: str, unfit: re.Pattern[str]) -> str:
-    """Write the letters that do not fit as Python does in its source."""
+    """Escape the characters that do not fit, as in Python source."""
     return unfit.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _find_null(column: MaskedColumn) -> int:
-    """Find a whole number that the column does not hold."""
+    """Return an integer that the column does not hold."""
     null = int(np.iinfo(column.dtype).min)
     while (column.compressed() == null).any():
         null += 1

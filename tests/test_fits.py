@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import io
+import pickle
 import random
 import subprocess
 import sys
@@ -716,3 +717,23 @@ def test_the_package_does_not_bring_it_along():
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_the_columns_of_a_table_are_defined_once(monkeypatch):
+    # What keeps astropy from doing it twice is private to it.
+    defined = []
+    define = fits.Column.__init__
+
+    def count(column, *args, **kwargs):
+        defined.append(column)
+        define(column, *args, **kwargs)
+
+    monkeypatch.setattr(fits.Column, "__init__", count)
+    hdu = read_fits(SPECTRUM)[1]
+    assert len(defined) == len(hdu.columns)
+    assert type(hdu.data) is fits.FITS_rec
+    assert type(hdu.data[1:3]) is fits.FITS_rec
+    assert hdu.data.columns is hdu.columns
+    again = pickle.loads(pickle.dumps(hdu.data))
+    assert again.tobytes() == hdu.data.tobytes()
+    assert list(again["STATUS"]) == list(hdu.data["STATUS"])

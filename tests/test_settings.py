@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from grad300_sdk.settings import DEFAULTS, setting
+from grad300_sdk.defaults import DEFAULTS
+from grad300_sdk.settings import setting
 
 
 @pytest.fixture(autouse=True)

@@ -3,11 +3,15 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import random
 import warnings
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from astropy import units as u
@@ -19,9 +23,11 @@ from astropy.time import Time
 from test_records import FAULTS, ROW
 
 from grad300_sdk import conf
-from grad300_sdk.errors import Grad300Warning
+from grad300_sdk.columns import ColumnReader, make_columns
+from grad300_sdk.errors import DecodeError, Grad300Warning
+from grad300_sdk.filters import Filters
 from grad300_sdk.records import ScanType, make_records
-from grad300_sdk.tables import ScanTable, make_table
+from grad300_sdk.tables import ScanTable, join_pages, make_table
 
 KINDS = {
     "id": "i",
@@ -355,6 +361,127 @@ def test_dates_that_are_the_same_are_no_views_of_each_other():
 )
 def test_dates_show_as_much_as_they_have(date, precision):
     assert table_of({**ROW, "date": date})["date"].precision == precision
+
+
+# Pages.
+
+
+def pages_of(rows: list[Any], size: int, filters: Filters, *, is_labelled: bool) -> list[Any]:
+    """Read rows as pages of so many, as they come over the network."""
+
+    def decode(content: str, kind: Any) -> Any:
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except msgspec.MsgspecError as error:
+            raise DecodeError(str(error)) from None
+
+    reader = ColumnReader(ScanType.TPI, filters, is_labelled=is_labelled)
+    parts = [json.dumps(rows[start : start + size]) for start in range(0, len(rows), size)]
+    return [reader.read(partial(decode, part)) for part in parts]
+
+
+def outcome(make: Callable[[], Table]) -> Any:
+    """Give all that can be told of a table, and the warnings that making it gave."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = make()
+    return (
+        [
+            (name, kind_of(column), getattr(column, "dtype", None), column.info.unit)
+            for name, column in table.columns.items()
+        ],
+        [
+            (column.precision, exact(column)) if isinstance(column, Time) else cells(column)
+            for column in table.columns.values()
+        ],
+        [str(warning.message) for warning in caught],
+    )
+
+
+def odd_row(source: random.Random, number: int) -> Any:
+    """Make up a row, in which things may be wrong."""
+    if source.random() < 0.02:
+        return source.choice([None, "junk", [], {}])
+    row = {**source.choice([ROW, *ROWS]), "id": number}
+    for key in ("date", "date_obs", "date_end", "ctime"):
+        if source.random() < 0.3:
+            row[key] = source.choice(DATES)
+    for _ in range(source.randrange(3)):
+        row[source.choice(ODD_KEYS)] = source.choice(ODD_VALUES)
+    if source.random() < 0.1:
+        key, value = source.choice(FAULTS)
+        row[key] = value
+    if source.random() < 0.1:
+        del row[source.choice(list(row))]
+    return row
+
+
+ODD_KEYS = ["x", "azimuth", "ctime", "mtime", "scan_type", "source", "comment", "ra", 'a"b', "é"]
+ODD_VALUES = [
+    None,
+    1,
+    2**70,
+    -1.5,
+    True,
+    "",
+    "x",
+    [],
+    {"a": [None]},
+    "é",
+    "a\0",
+    "TPI",
+    *DATES[:2],
+]
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("is_labelled", [False, True])
+@pytest.mark.parametrize("filters", [Filters(), Filters(source="sun")])
+def test_pages_make_the_table_that_their_rows_make(seed, is_labelled, filters):
+    source = random.Random(seed)
+    rows = [odd_row(source, number) for number in range(source.choice([0, 1, 5, 30]))]
+    wanted = [row for row in rows if filters.match(row)]
+    if is_labelled:
+        wanted = [{**r, "scan_type": "TPI"} if isinstance(r, dict) else r for r in wanted]
+    scan_type = None if is_labelled else ScanType.TPI
+
+    def paged(join: Callable[[list[Any]], list[Any]]) -> Table:
+        pages = pages_of(rows, source.choice([1, 3, 7]), filters, is_labelled=is_labelled)
+        parts = join([page.rows for page in pages]) or [make_columns([], scan_type)]
+        return join_pages(parts, scan_type, {})
+
+    whole = outcome(lambda: make_table(wanted, scan_type, {}))
+    assert outcome(lambda: paged(list)) == whole
+    assert (
+        outcome(lambda: paged(lambda parts: [parts[0].join(parts[1:])] if parts else [])) == whole
+    )
+
+
+def test_rows_that_are_selected_make_the_table_that_they_make_by_themselves():
+    rows = [*ROWS, {**ROW, "id": 42.5}, {**ROW, "x": 1}, *ROWS]
+    [page] = pages_of(rows, 20, Filters(), is_labelled=False)
+    for positions in ([], [0], [6], [0, 6, 7], [7, 13], list(range(14))):
+        chosen = [rows[position] for position in positions]
+        whole = outcome(lambda chosen=chosen: make_table(chosen, ScanType.TPI, {}))
+        part = page.rows.select(positions)
+        assert outcome(lambda part=part: join_pages([part], ScanType.TPI, {})) == whole
+
+
+def test_pages_are_decoded_to_structs_as_long_as_they_can_be():
+    kinds = []
+
+    def decode(rows: list[Any], kind: Any) -> Any:
+        kinds.append(kind)
+        try:
+            return msgspec.json.decode(json.dumps(rows), type=kind)
+        except msgspec.MsgspecError as error:
+            raise DecodeError(str(error)) from None
+
+    reader = ColumnReader(ScanType.TPI, Filters())
+    for rows in ([ROW], [ROW], [{**ROW, "new": 1}], [{**ROW, "new": 1}], [{"id": 1}], []):
+        reader.read(partial(decode, rows))
+    are_dicts = [kind == list[Any] for kind in kinds]
+    assert are_dicts == [True, False, False, True, False, False, True, False]
 
 
 # Bad rows.

@@ -15,8 +15,8 @@ class Users(Node[M], template="{+parent}/users"):
 
     @endpoint("GET", "/me")
     def me(self, send: Sender) -> Flow[dict[str, Any]]:
-        """Get the user who is logged in."""
-        return (yield from send.json(dict[str, Any]))
+        """Return the user who is logged in."""
+        return send.json(dict[str, Any])
 
 
 async def fetch_email(url: str, **account: Any) -> str:
@@ -32,8 +32,8 @@ def main() -> None:
         account: Any = {"user": sandbox.user, "password": sandbox.password}
         with Client(sandbox.url, **account) as client:
             user = assert_type(Users(client).me(), dict[str, Any])
-            print("blocking:", user["email"])
-            print("awaited: ", asyncio.run(fetch_email(sandbox.url, **account)))
+            print("sync: ", user["email"])
+            print("async:", asyncio.run(fetch_email(sandbox.url, **account)))
             print(Users(client).me.curl().replace(sandbox.url, "https://..."))
 
 

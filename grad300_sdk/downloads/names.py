@@ -22,13 +22,13 @@ __all__ = [
     "unique_names",
 ]
 
-# Control characters, and those that change the direction of text (Unicode 15, section 23.2).
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 # Characters and names that Windows does not allow in the name of a file.
 _NOT_ALLOWED = re.compile(r'[<>:"|?*]')
 _RESERVED = re.compile(
     r"(?:con|conin\$|conout\$|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE
 )
+# RFC 9110, section 5.6.4: a quoted string; its end may be missing.
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?')
 _LONGEST_NAME = 200  # bytes
 
 
@@ -41,7 +41,7 @@ def safe_name(name: str) -> str | None:
     '20250204-093521_TPI-GRAD300-SUN_04#_01#.fits'
     """
     text = name.encode(errors="replace").decode()
-    text = _INVISIBLE.sub("", re.split(r"[/\\]|^[A-Za-z]:", text)[-1])
+    text = _visible(re.split(r"[/\\]|^[A-Za-z]:", text)[-1])
     text = _NOT_ALLOWED.sub("_", text).strip(" .")
     if _RESERVED.match(text):
         text = f"_{text}"
@@ -50,6 +50,11 @@ def safe_name(name: str) -> str | None:
         room = _LONGEST_NAME - len(suffix.encode()[:20]) - 1
         text = stem.encode()[:room].decode(errors="ignore") + dot + suffix[:20]
     return text or None
+
+
+def _visible(text: str) -> str:
+    """Return a text without what is not printable: control characters, marks of direction."""
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
 
 
 def content_disposition_filename(header: str) -> str | None:
@@ -63,13 +68,16 @@ def content_disposition_filename(header: str) -> str | None:
     if not header:
         return None
     message = Message()
-    message["Content-Disposition"] = _INVISIBLE.sub("", header)
+    message["Content-Disposition"] = _visible(header)
     try:
         parameters = message.get_params([], "Content-Disposition")
         values = [value for name, value in parameters if name.lower() == "filename"]
         # RFC 6266, section 4.3: the encoded form (RFC 5987) is preferred to the plain one.
         values.sort(key=lambda value: not isinstance(value, tuple))
-        return safe_name(collapse_rfc2231_value(values[0])) if values else None
+        name = collapse_rfc2231_value(values[0]) if values else ""
+        # The parser leaves the quotes where the second one is missing, or something follows it.
+        quoted = _QUOTED.match(name)
+        return safe_name(re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else name)
     except (TypeError, ValueError):  # from a malformed header
         return None
 

@@ -6,11 +6,13 @@ import filecmp
 import json
 import os
 import re
+import shutil
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     import httpx
@@ -19,7 +21,6 @@ __all__ = [
     "Partial",
     "RangeMismatch",
     "entity_tag",
-    "open_locked",
     "parse_entity_tag",
     "remove_stale",
     "write_atomically",
@@ -42,10 +43,12 @@ class RangeMismatch(Exception):
 
 
 class Partial:
-    """A body on its way into a file: a hidden one, which one download at a time owns.
+    """A body on its way into a file: a hidden one, which this download alone writes to.
 
-    What an earlier download left is resumed where the server can prove that it is the beginning
-    of the same file: by a strong ``ETag``, which is kept in a second hidden file, the state.
+    What an earlier download left is copied into it, and resumed where the server can prove that
+    it is the beginning of the same file: by a strong ``ETag``, which is kept in a second hidden
+    file, the state. No lock guards the bytes, as some file systems grant every lock to everyone:
+    locks only tell what is left over from what is under way.
 
     Parameters
     ----------
@@ -165,17 +168,27 @@ class Partial:
         FileExistsError
             If another file is there, and `overwrite` is not set.
         """
-        path = self._path
         self._file.flush()
         self._remove_state()
+        if not os.path.lexists(self._path):  # somebody who was granted its lock has removed it
+            self._write_again()
+        path = self._path
         if sys.platform == "win32":
             self._file.close()  # it moves no open file
         if overwrite or not _link(path, target):
             os.replace(path, target)
         else:
-            os.unlink(path)
+            _remove(path)
         self._file.close()
         self._opened = None
+
+    def _write_again(self) -> None:
+        """Write the file under another hidden name."""
+        with self._file as removed:
+            removed.seek(0)
+            self._create()
+            shutil.copyfileobj(removed, self._file, _BUFFER_SIZE)
+        self._file.flush()
 
     def equals(self, path: Path) -> bool:
         """Return whether a file has the same bytes."""
@@ -207,38 +220,48 @@ class Partial:
         return f"{self._prefix}{f'.{number}' if number else ''}.part"
 
     def _take_over(self) -> None:
-        """Open what an earlier download left, and remove what others left beside it."""
+        """Copy what an earlier download left, and remove what is left."""
         for path in filter(os.path.exists, map(self._path_of, range(_SEARCHED_PATHS))):
-            if self._opened is None:
-                self._opened = open_locked(path)
-            else:  # from a process that saved this file at the same time, and was killed
-                remove_stale(path)
-        if self._opened is None:
+            with _left(path) as left:
+                if left is None:
+                    continue
+                if self._opened is None:
+                    self._copy(left)
+                _remove(_state_path(path))
+                _remove(path)
+
+    def _copy(self, left: BinaryIO) -> None:
+        """Copy a file that was left, if it has a state, which tells what file it begins."""
+        state = _read_state(left.name)
+        if state is None:
             return
-        self._has_state = True
-        self.size = self._file.seek(0, os.SEEK_END)
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            with open(_state_path(self._path), encoding="ascii") as file:
-                state = json.load(file)
-            self.etag = _strong(parse_entity_tag(state["etag"]))
-            self.file_name = state["file_name"]
+        self._create()
+        self._remove_state()
+        shutil.copyfileobj(left, self._file, _BUFFER_SIZE)
+        self.size = self._file.tell()
+        if _read_state(left.name) != state:  # it was under way after all, and has started over
+            self.restart()
+        else:
+            self.etag, self.file_name = state
+            self._file.flush()
+            self._write_state()
 
     def _create(self) -> None:
         """Create a hidden file."""
         for number in count():
-            path = self._path_of(number)
             try:
-                self._opened = open_locked(path, create=True)
+                self._opened = _create(self._path_of(number))
+            except FileExistsError:
+                continue
             except FileNotFoundError:
                 self._folder.mkdir(parents=True, exist_ok=True)
-                self._opened = open_locked(path, create=True)
-            if self._opened is not None:
-                self._has_state = True  # if a stale one stands there, it must go
-                return
+                self._opened = _create(self._path_of(number))
+            self._has_state = True  # if a stale one stands there, it must go
+            return
 
     def _is_left_resumable(self) -> bool:
         """Return whether a later call can resume, for which the state is written."""
-        # Where there are no locks, nobody could take it over.
+        # Where there are no locks, nobody could tell it from a download under way.
         if not (self.size and self.etag and _lock(self._file)):
             return False
         try:
@@ -296,36 +319,49 @@ def _strong(etag: str | None) -> str | None:
 
 
 def remove_stale(path: str | os.PathLike[str]) -> None:
-    """Remove a hidden file, and its state, if no download owns it any more."""
-    if file := open_locked(path):
-        _remove(_state_path(path))
-        os.unlink(path)
-        file.close()
+    """Remove a hidden file, and its state, if no download is writing it any more."""
+    with _left(os.fspath(path)) as left:
+        if left is not None:
+            _remove(_state_path(path))
+            _remove(os.fspath(path))
 
 
-def open_locked(path: str | os.PathLike[str], *, create: bool = False) -> BinaryIO | None:
-    """Open a hidden file, or return None if another download owns it."""
+def _create(path: str) -> BinaryIO:
+    """Create a hidden file, which no other download has, and lock it while it is written."""
+    file = open(path, "x+b", _BUFFER_SIZE, opener=_open_no_link)  # noqa: SIM115 - returned
+    _lock(file)
+    return file
+
+
+@contextmanager
+def _left(path: str) -> Iterator[BinaryIO | None]:
+    """Open a hidden file for reading, if the download that wrote it has ended."""
     try:
-        mode: Literal["x+b", "r+b"] = "x+b" if create else "r+b"
-        file = open(path, mode, _BUFFER_SIZE, opener=_open_no_link)  # noqa: SIM115 - returned
-    except FileExistsError:
-        return open_locked(path)
+        file = open(path, "r+b", opener=_open_no_link)  # noqa: SIM115 - closed below
     except OSError:
-        if create:
-            raise
-        return None
+        yield None
+        return
+    with file:
+        status = os.fstat(file.fileno())
+        is_left = _lock(file) is True
+        if is_left and status.st_nlink > 1:  # it became the file, and then its process was killed
+            _remove(path)
+            is_left = False
+        try:  # it may have become the file just now
+            is_left = is_left and os.path.samestat(status, os.lstat(path))
+        except FileNotFoundError:
+            is_left = False
+        yield file if is_left else None
+
+
+def _read_state(path: str) -> tuple[str | None, str | None] | None:
+    """Return the entity tag and the name that belong to a hidden file; None without a state."""
     try:
-        is_free = _lock(file)
-        if create if is_free is None else is_free:  # a new file belongs to no other download
-            status = os.fstat(file.fileno())
-            if status.st_nlink == 1 and os.path.samestat(status, os.lstat(path)):
-                return file
-            if status.st_nlink > 1:  # it became the file, and then its process was killed
-                os.unlink(path)
-    except FileNotFoundError:  # it became the file just now
-        pass
-    file.close()
-    return None
+        with open(_state_path(path), encoding="ascii") as file:
+            state = json.load(file)
+        return _strong(parse_entity_tag(state["etag"])), state["file_name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _open_no_link(path: str, flags: int) -> int:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from types import TracebackType
 
-__all__ = ["show_full_tracebacks", "shorten"]
+__all__ = ["short_tracebacks", "shorten", "show_full_tracebacks"]
 
 # Modules whose frames tell a user nothing: this package's, and those that it sends by.
-_INTERNAL = {__name__.partition(".")[0], "httpx", "httpcore", "h11", "anyio", "sniffio", "msgspec"}
+_INTERNAL = {
+    __name__.partition(".")[0],
+    *("anyio", "h11", "httpcore", "httpx", "msgspec", "sniffio", "trio"),
+    *("asyncio", "contextlib", "socket", "ssl"),
+}
 _is_full = False
 
 
@@ -46,6 +50,20 @@ def shorten(error: BaseException) -> None:
     while cause is not None:
         cause.__traceback__ = _without_internal(cause.__traceback__)
         cause = cause.__cause__
+
+
+class _Shortening:
+    """Shortens the traceback of an error that leaves a ``with`` statement."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception):
+            shorten(error)
+
+
+short_tracebacks = _Shortening()
 
 
 def _without_internal(traceback: TracebackType | None) -> TracebackType | None:

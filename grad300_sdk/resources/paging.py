@@ -20,6 +20,9 @@ __all__ = ["PageSizes", "Paginator", "Row", "Search", "fetch_all", "iterate"]
 Row: TypeAlias = dict[str, Any]
 S = TypeVar("S", bound=Selectable)
 
+# So many rows, or pages a connection, are fetched before they are joined.
+_ROWS_A_ROUND = 50_000
+_PAGES_A_ROUND = 4
 # Ids are noted in bits, so many in an integer.
 _BITS = 64
 
@@ -174,13 +177,14 @@ class Paginator(Generic[S]):
             yield self._fetch_next(offset)
             offset += self._largest
 
-    def remaining_pages(self) -> Iterator[Flow[Page[S]]]:
-        """Yield the flows that fetch whatever may follow the pages so far.
+    def remaining_pages(self, fewest: int) -> Iterator[Flow[Page[S]]]:
+        """Yield the flows that fetch many of the pages that may follow: `fewest`, if there are.
 
         A short first page may be the last one, or all that the server sends at once: then one
         more is fetched, which tells.
         """
-        pages = self.next_pages(math.inf if self._has_full_pages else 1)
+        count = max(fewest, _ROWS_A_ROUND // max(self._largest, 1))
+        pages = self.next_pages(count if self._has_full_pages else 1)
         self._has_full_pages = True
         return pages
 
@@ -237,17 +241,22 @@ def fetch_all(
         [paginator.accept_first(page, sizes)]
         for paginator, page in zip(paginators, first, strict=True)
     ]
+    joined: list[list[S]] = [[] for _ in paginators]
     while running := [
         index for index, paginator in enumerate(paginators) if not paginator.is_done
     ]:
+        for pages, parts in zip(joined, rows, strict=True):
+            if len(parts) > max_connections:
+                pages.append(parts[0].join(parts[1:]))
+                parts.clear()
         flows = (
             _with_index(index, flow)
             for index in running
-            for flow in paginators[index].remaining_pages()
+            for flow in paginators[index].remaining_pages(_PAGES_A_ROUND * max_connections)
         )
         for index, page in (yield Gather(flows, max_connections)):
             rows[index].append(paginators[index].accept(page))
-    return [page for pages in rows for page in pages]
+    return [page for pair in zip(joined, rows, strict=True) for part in pair for page in part]
 
 
 def _with_index(index: int, flow: Flow[Page[S]]) -> Flow[tuple[int, Page[S]]]:

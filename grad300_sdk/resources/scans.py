@@ -61,7 +61,7 @@ ScanTypeLike: TypeAlias = ScanType | Literal["TPI", "Images", "Spectrum", "OnOff
 
 
 class ListingOptions(TypedDict, total=False):
-    """What scans to list; see `ScanCollection.search`."""
+    """The arguments of `ScanCollection.search`, `records` and `table`."""
 
     source: str | None
     scan_name: str | None
@@ -85,7 +85,7 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
 
     @endpoint("GET")
     def get(self, send: Sender) -> Flow[Row]:
-        """Get what the archive knows of the scan.
+        """Get the scan.
 
         Sends ``GET /scans/{scan_type}/{scan_id}``.
 
@@ -110,7 +110,7 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
 
     @endpoint("GET")
     def record(self, send: Sender) -> Flow[ScanRecord]:
-        """Get what the archive knows of the scan, as a record.
+        """Get the scan as a record.
 
         Sends ``GET /scans/{scan_type}/{scan_id}``.
 
@@ -124,7 +124,7 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         NotFoundError
             If there is no such scan.
         DecodeError
-            If the scan has no id or no file name, or a value of a wrong type.
+            If the scan lacks an id or a file name, or has a value of a wrong type.
 
         Examples
         --------
@@ -137,49 +137,49 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
 
 
 class Listing(Node[M], ABC):
-    """Scans that can be listed: of one type, or of all; what can be asked for is the same."""
+    """Scans that can be listed: those of one type, or of all types."""
 
     @property
     def _type(self) -> ScanType | None:
         return None
 
     def _search(self, send: Sender, **options: Unpack[ListingOptions]) -> ItemsFlow[Row]:
-        """Iterate over the scans that match, whatever number of pages that takes.
+        """Iterate over the scans that match, on however many pages they are.
 
-        Sends ``GET /scans/{scan_type}/``, once a page. Pages are asked for as they are needed,
-        and the further the iteration goes, the more of them ahead: at most as many as the client
-        has connections.
+        Sends ``GET /scans/{scan_type}/``, once for each page. Pages are fetched as they are
+        needed, and more of them ahead the further the iteration goes: at most as many as the
+        client has connections.
 
         Parameters
         ----------
         source : str, optional
-            What the name of the source has in it; upper and lower case are alike.
+            A part of the source's name; upper and lower case are alike.
         scan_name : str, optional
-            What the name of the file has in it; upper and lower case are alike.
+            A part of the file's name; upper and lower case are alike.
         date_from, date_to : datetime, date, str or Time, optional
             The earliest and the latest date, both included. A datetime without an offset is UTC;
             a day without a time, as `date_to`, means its end.
         page_size : int, optional
-            How many scans to ask for at once; `conf.default_page_size` if not given.
+            How many scans to fetch in one request; `conf.default_page_size` by default.
         max_results : int, optional
-            The most scans to give.
+            The most scans to return; all by default.
 
         Yields
         ------
         dict
-            A scan, as the server sends it; each once, in the server's order. Those of
-            ``client.scans.search`` have their ``scan_type`` besides, and come one type after the
-            other.
+            A scan as the server sends it: each once, in the server's order. With
+            ``client.scans.search``, each also has its ``scan_type``, and they come one type after
+            the other.
 
         Raises
         ------
         ValueError, TypeError
-            If an argument is wrong, at the call, before anything is sent.
+            If an argument is wrong: at the call, before anything is sent.
 
         Warns
         -----
         Grad300Warning
-            If the server repeats its rows whatever the offset, so that some may be missing.
+            If the server ignores the offset and repeats its rows, so that some may be missing.
 
         Examples
         --------
@@ -195,7 +195,7 @@ class Listing(Node[M], ABC):
     def _records(self, send: Sender, **options: Unpack[ListingOptions]) -> Flow[list[ScanRecord]]:
         """List the scans that match, as records.
 
-        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+        Sends ``GET /scans/{scan_type}/``, once for each page and several at once.
 
         Parameters
         ----------
@@ -215,8 +215,8 @@ class Listing(Node[M], ABC):
         Warns
         -----
         Grad300Warning
-            If rows are left out since they have no id or no file name or a wrong type, or if the
-            server repeats its rows whatever the offset.
+            If rows are left out because they lack an id or a file name or have a value of a wrong
+            type, or if the server ignores the offset and repeats its rows.
 
         Examples
         --------
@@ -232,7 +232,7 @@ class Listing(Node[M], ABC):
     def _table(self, send: Sender, **options: Unpack[ListingOptions]) -> Flow[ScanTable]:
         """List the scans that match, as a table.
 
-        Sends ``GET /scans/{scan_type}/``, once a page, several pages at once.
+        Sends ``GET /scans/{scan_type}/``, once for each page and several at once.
 
         Parameters
         ----------
@@ -242,10 +242,10 @@ class Listing(Node[M], ABC):
         Returns
         -------
         astropy.table.Table
-            One row a scan, in the server's order, each once: right ascension in `conf.ra_unit`,
-            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, what is
-            missing masked. Its ``meta`` says what was asked, and ``meta["truncated"]`` whether
-            the server repeated itself, so that rows may be missing.
+            One row for each scan, in the server's order: right ascension in `conf.ra_unit`,
+            declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, missing
+            values masked. Its ``meta`` holds the query, and ``meta["truncated"]`` tells whether
+            the server repeated its rows, so that some may be missing.
 
         Raises
         ------
@@ -255,8 +255,8 @@ class Listing(Node[M], ABC):
         Warns
         -----
         Grad300Warning
-            If rows are left out since they have no id or no file name or a wrong type, or if the
-            server repeats its rows whatever the offset.
+            If rows are left out because they lack an id or a file name or have a value of a wrong
+            type, or if the server ignores the offset and repeats its rows.
 
         Examples
         --------
@@ -322,14 +322,14 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         Parameters
         ----------
         offset : int
-            How many scans to pass over.
+            How many scans to skip.
         limit : int, optional
-            How many scans to ask for; `conf.default_page_size` if not given. The server may give
+            How many scans to ask for; `conf.default_page_size` by default. The server may send
             fewer.
         source : str, optional
-            What the name of the source has in it; upper and lower case are alike.
+            A part of the source's name; upper and lower case are alike.
         scan_name : str, optional
-            What the name of the file has in it; upper and lower case are alike.
+            A part of the file's name; upper and lower case are alike.
         date_from, date_to : datetime, date, str or Time, optional
             The earliest and the latest date, both included. A datetime without an offset is UTC;
             a day without a time, as `date_to`, means its end.
@@ -337,7 +337,7 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         Returns
         -------
         list of dict
-            The page. The server's own filtering is not checked; `search` does that.
+            The page. Unlike `search`, this call relies on the server to apply the filters.
 
         Raises
         ------
@@ -510,15 +510,15 @@ def _page_params(offset: int, limit: int, filters: Filters) -> dict[str, Any]:
 
 
 def describe_listing(
-    node: Node[Any], asked: Mapping[str, Any], truncated: bool = False
+    node: Node[Any], arguments: Mapping[str, Any], truncated: bool = False
 ) -> dict[str, Any]:
-    """Say what was asked, of which server and when, in values that every format can hold."""
+    """Return what was asked, of which server and when, in values that every format can hold."""
     return {
         "server": node.client.base_api_url,
         "path": node.path,
         **{
             name: value if isinstance(value, int) else str(value)
-            for name, value in asked.items()
+            for name, value in arguments.items()
             if value is not None
         },
         "retrieved": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -38,7 +38,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def ratio(one: Callable[[], object], other: Callable[[], object], rounds: int = 15) -> float:
-    """Give the median of one / other over rounds in which each goes first in turn."""
+    """Return the median of one / other over rounds in which each goes first in turn."""
     ratios = []
     for number in range(rounds):
         if number % 2:
@@ -50,7 +50,7 @@ def ratio(one: Callable[[], object], other: Callable[[], object], rounds: int = 
 
 
 def listing(count: int) -> list[dict[str, Any]]:
-    """Give so many rows, as a server has them."""
+    """Return so many rows, as a server has them."""
     rows = [row for _, _, row in observe(min(count, 10_000), 1)]
     return [{**rows[number % len(rows)], "id": number} for number in range(count)]
 

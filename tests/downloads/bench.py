@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.engine.test_translation import assert_harmless
+from tests.support.secrets import assert_harmless
 from tests.support.wire import Act, Step, Wire, answer
 
 FILE = b"SIMPLE  =                    T".ljust(2880) + bytes(range(256)) * 40

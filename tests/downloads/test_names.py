@@ -70,10 +70,25 @@ def test_safe_name(name: str, safe: str | None) -> None:
         ("attachment; filename*=%00x''y", None),
         ("attachment; filename*1*=a; filename*=x", None),
         ("attachment; filename*=utf-8''%ff%fe", "\ufffd\ufffd"),
-        ('attachment; filename="', "_"),
+        ('attachment; filename="', None),
         ("attachment; filename", None),
         ("attachment; filename=a\r\nSet-Cookie: x", "aSet-Cookie_ x"),
     ],
 )
 def test_content_disposition_filename(header: str, name: str | None) -> None:
     assert content_disposition_filename(header) == name
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        'attachment; filename="a.fits"; x"y',
+        'attachment; filename="a.fits"junk',
+        'attachment; filename="a.fits", inline',
+        'attachment; filename="a.fits',
+        'attachment; filename=a.fits; filename="b.fits"',
+        'attachment; filename = "a.fits" ;',
+    ],
+)
+def test_a_name_with_junk_after_it_is_read(header: str) -> None:
+    assert content_disposition_filename(header) == "a.fits"

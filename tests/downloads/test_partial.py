@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx
 import pytest
 
+from grad300_sdk import Client
 from grad300_sdk.downloads.partial import Partial, write_atomically
 from tests.conftest import Harness
 from tests.downloads.bench import (
@@ -194,10 +198,11 @@ def test_the_files_of_downloads_under_way_are_left_alone(
     four.close(keep=True)
     one.close(keep=True)
     three.close(keep=True)
-    assert hidden(tmp_path) == {".x.part": 1, ".x.1.part": 2, ".x.2.part": 3}
+    assert hidden(tmp_path) == {".x.part": 1, ".x.2.part": 3, ".x.3.part": 2}
     last = Partial(tmp_path, "x")
     assert last.headers() == {"Range": "bytes=1-", "If-Range": ETAG}
-    assert names(tmp_path) == [".x.part", ".x.state"]
+    assert names(tmp_path) == [".x.1.part", ".x.1.state"]
+    last.close(keep=False)
     last.close(keep=False)
 
 
@@ -379,3 +384,86 @@ def test_what_cannot_be_written_atomically_leaves_what_was_there(
     with pytest.raises(OSError, match="no room"):
         write_atomically(path, b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x.json", b"old")]
+
+
+@pytest.fixture
+def lying_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Grant every lock to everyone, as some cluster file systems do."""
+    monkeypatch.setattr(fcntl, "flock", lambda file, operation: None)
+
+
+@pytest.mark.usefixtures("lying_locks")
+def test_a_download_under_way_is_not_written_to_by_another(
+    begun: Callable[..., Partial], tmp_path: Path
+) -> None:
+    one = begun(0)
+    one.write(LONG)  # its state is on disk now
+    two = Partial(tmp_path, "x")
+    size = two.size
+    assert two.headers() == {} or size <= len(LONG)
+    two.begin(answer(), None)
+    two.write(OTHER)
+    one.write(FILE)
+    for partial, target in ((one, "one"), (two, "two")):
+        partial.move(tmp_path / target, overwrite=False)
+    assert (tmp_path / "one").read_bytes() == LONG + FILE
+    assert (tmp_path / "two").read_bytes() == OTHER
+    assert names(tmp_path) == ["one", "two"]
+
+
+@pytest.mark.usefixtures("lying_locks")
+def test_two_downloads_resume_what_one_left(begun: Callable[..., Partial], tmp_path: Path) -> None:
+    begun(5000).close(keep=True)
+    both = [Partial(tmp_path, "x"), Partial(tmp_path, "x")]
+    asked = [partial.headers() for partial in both]
+    assert asked[0] == {"Range": "bytes=5000-", "If-Range": ETAG}
+    for number, partial in enumerate(both):
+        partial.begin(answer(206, **part_of(5000)) if asked[number] else answer(), None)
+        partial.write(FILE[partial.size :])
+        partial.move(tmp_path / str(number), overwrite=False)
+    assert [(tmp_path / str(n)).read_bytes() for n in range(2)] == [FILE, FILE]
+
+
+@pytest.mark.usefixtures("lying_locks")
+def test_what_starts_over_while_it_is_copied_is_not_resumed(
+    begun: Callable[..., Partial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = begun(0)
+    one.write(LONG)
+    copy = shutil.copyfileobj
+
+    def copy_slowly(*arguments: Any) -> None:
+        copy(*arguments)
+        one.restart()
+
+    monkeypatch.setattr(shutil, "copyfileobj", copy_slowly)
+    two = Partial(tmp_path, "x")
+    assert two.headers() == {}
+    assert (two.size, two.etag) == (0, None)
+    two.close(keep=False)
+
+
+@pytest.mark.usefixtures("lying_locks")
+def test_eight_threads_save_one_file_without_locks(
+    wire: Callable[..., Wire], tmp_path: Path
+) -> None:
+    arrived = Barrier(8)
+
+    def answer_all() -> Iterator[bytes | Act]:
+        arrived.wait(30)
+        yield from whole()
+
+    server = wire(answerer=lambda request: answer_all())
+    with (
+        Client(server.url, token=TOKEN, max_connections=8) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        file = client.scans["TPI"][42].file
+        paths = [pool.submit(file.save, tmp_path) for _ in range(8)]
+        assert {path.result() for path in paths} == {tmp_path / "TPI_42.fits"}
+    assert seen(tmp_path) == {"TPI_42.fits": FILE}
+
+
+def part_of(start: int) -> dict[str, str]:
+    """Return the headers of an answer with the rest of the file."""
+    return {"ETag": ETAG, "Content_Range": f"bytes {start}-{SIZE - 1}/{SIZE}"}

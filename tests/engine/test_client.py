@@ -1,16 +1,28 @@
-"""What a client is made of."""
+"""What a client is made of, its copies, and how it is closed."""
 
 from __future__ import annotations
 
+import copy
+import pickle
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
-from grad300_sdk.engine.client import check_base_url, check_integer, check_method, check_timeout
-from tests.support.library import AwaitingLibrary, BlockingLibrary
-from tests.support.wire import answer
+from tests.support.echo import echo, is_right
+from tests.support.library import (
+    AwaitingLibrary,
+    BlockingLibrary,
+)
+from tests.support.wire import Wire, answer
+
+
+@pytest.fixture
+def server(wire: Callable[..., Wire]) -> Wire:
+    """Echo what is asked."""
+    return wire(answerer=echo)
 
 
 def test_making_a_client_sends_nothing(library: Any, wire: Any) -> None:
@@ -28,22 +40,6 @@ def test_clients_are_context_managers(wire: Any) -> None:
         assert client.books["1"].get() == {}
     with pytest.raises(RuntimeError, match="closed"):
         client.books["1"].get()
-
-
-@pytest.mark.parametrize(
-    ("given", "url"),
-    [
-        ("http://a.test", "http://a.test"),
-        (" https://A.test:443/v1// ", "https://a.test/v1"),
-        (httpx.URL("http://a.test/"), "http://a.test"),
-        ("http://[::1]:80/x", "http://[::1]/x"),
-        ("http://bücher.test/é", "http://xn--bcher-kva.test/%C3%A9"),
-        ("http://a.test/@ann", "http://a.test/@ann"),
-        ("http://a.test.:65535", "http://a.test.:65535"),
-    ],
-)
-def test_base_urls(given: Any, url: str) -> None:
-    assert check_base_url(given) == url
 
 
 @pytest.mark.parametrize(
@@ -109,18 +105,6 @@ def test_wrong_options(
     assert "s3cr" not in str(caught.value)
 
 
-def seconds(timeout: Any) -> float | None:
-    """Return the seconds that a time-out allows for a read."""
-    return check_timeout(timeout)["read"]
-
-
-def test_numbers() -> None:
-    assert seconds(np.float64(0.5)) == 0.5
-    assert seconds(10**400) == seconds(1e9) < 2**31 / 1000
-    assert check_integer("n", np.int16(3), 0) == 3
-    assert check_method("get") == "GET"
-
-
 def test_a_client_of_any_mapping_of_headers(harness: Any, library: Any, wire: Any) -> None:
     server = wire(answer(b"{}"))
     client = library(server.url, headers=httpx.Headers({"X-Key": "k"}))
@@ -143,3 +127,118 @@ def test_any_request(harness: Any, library: Any, wire: Any) -> None:
 
 def test_the_two_clients_have_the_same_tree() -> None:
     assert str(BlockingLibrary().tree()) == str(AwaitingLibrary().tree())
+
+
+def test_a_transport_is_used_as_it_is(harness: Any, library: Any) -> None:
+    class Counting(httpx.MockTransport):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    transport = Counting(lambda request: httpx.Response(200, json={"url": str(request.url)}))
+    client = library("https://library.test", transport=transport)
+    assert harness.call(client.books["1"].get) == {"url": "https://library.test/books/1"}
+    redirect = harness.call(client.request, "GET", "http://other.test/")
+    assert redirect.json() == {"url": "http://other.test/"}
+    harness.run(harness.close_client(client))
+    assert transport.closed >= 1
+
+
+def test_a_transport_of_the_other_kind_is_refused(harness: Any, library: Any) -> None:
+    other = httpx.AsyncHTTPTransport() if harness.mode == "blocking" else httpx.HTTPTransport()
+    with pytest.raises(TypeError, match="Library must be an httpx"):
+        library(transport=other)
+
+
+# Copies
+
+
+def test_copies_share_their_connections(harness: Any, library: Any, server: Wire) -> None:
+    client = library(server.url, max_connections=1)
+    copies = [pickle.loads(pickle.dumps(client)) for _ in range(3)]
+    for number, one in enumerate([client, *copies]):
+        assert is_right(harness.call(one.books[str(number)].get), number)
+    assert server.connections == 1
+    copies[0].set_token("t0k")
+    assert client.session.credentials != copies[0].session.credentials
+    for one in [client, *copies]:
+        harness.run(harness.close_client(one))
+    assert len(server.requests) == 4
+
+
+def test_a_copy_outlives_the_client_that_is_closed(
+    harness: Any, library: Any, server: Wire
+) -> None:
+    client = library(server.url)
+    copy = pickle.loads(pickle.dumps(client))
+    harness.run(harness.close_client(client))
+    harness.run(harness.close_client(client))
+    with pytest.raises(RuntimeError, match="closed"):
+        harness.call(client.books["1"].get)
+    assert is_right(harness.call(copy.books["1"].get), 1)
+    again = pickle.loads(pickle.dumps(client))
+    assert is_right(harness.call(again.books["2"].get), 2)
+    assert server.connections == 1
+    for one in (copy, again):
+        harness.run(harness.close_client(one))
+
+
+def test_a_client_with_a_transport_of_its_own_does_not_pickle(library: Any) -> None:
+    client = library(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+    for thing in (client, client.books, client.books["1"].get):
+        with pytest.raises(TypeError, match="transport"):
+            pickle.dumps(thing)
+
+
+def test_what_a_client_class_adds_is_pickled_too() -> None:
+    client = Branch(shelf="top")
+    there = pickle.loads(pickle.dumps(client))
+    assert there.shelf == "top"
+    assert type(there) is Branch
+    twin = copy.copy(client)
+    twin.set_token("t0k")
+    assert client.session.credentials != twin.session.credentials
+
+
+class Branch(BlockingLibrary):
+    """A client with an attribute of its own."""
+
+    def __init__(self, shelf: str) -> None:
+        super().__init__()
+        self.shelf = shelf
+
+
+# Closing
+
+
+def test_a_closed_client_sends_nothing(harness: Any, library: Any, server: Wire) -> None:
+    client = library(server.url)
+    harness.call(client.books["1"].get)
+    harness.run(harness.close_client(client))
+    for call in (client.books["1"].get, client.books["1"].get.response):
+        with pytest.raises(RuntimeError, match="closed"):
+            harness.call(call)
+    with pytest.raises(RuntimeError, match="closed"):
+        harness.list(client.books.search())
+    assert len(server.requests) == 1
+    assert client.books["1"].get.request().url == f"{server.url}/books/1"
+
+
+def test_closing_ends_the_connections(harness: Any, library: Any, wire: Any) -> None:
+    ended = threading.Event()
+
+    class Ending(Wire):
+        def _serve(self, *arguments: Any) -> None:
+            super()._serve(*arguments)
+            ended.set()
+
+    with Ending(answer(b"{}")) as server:
+        client = library(server.url)
+        harness.call(client.books["1"].get)
+        assert not ended.is_set()
+        harness.run(harness.close_client(client))
+        assert ended.wait(10)

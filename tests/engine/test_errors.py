@@ -21,7 +21,6 @@ from grad300_sdk.engine.errors import (
     ServerError,
     TransportError,
     ValidationError,
-    excerpt,
 )
 from tests.support.wire import answer
 
@@ -204,9 +203,3 @@ def test_an_error_of_a_class_that_a_call_gave(harness: Any, library: Any) -> Non
     transport = httpx.MockTransport(lambda request: httpx.Response(400, json={"detail": "no"}))
     with pytest.raises(AuthenticationError, match="no"):
         harness.call(library(transport=transport).log_in, "ann", "s3cret")
-
-
-def test_an_excerpt_is_one_harmless_line() -> None:
-    assert excerpt("a\n\tb\u202e\x00c é 東") == "a b c é 東"
-    assert excerpt("x" * 1000) == "x" * 80 + "…"
-    assert excerpt(" " * 1000 + "x") == "…"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grad300_sdk.engine.template import Template, check_path, encode_query, nearest
+from grad300_sdk.engine.template import Template, check_path, encode_query
 
 
 class Kind(enum.Enum):
@@ -164,8 +164,3 @@ def test_other_dots_are_not(path: str) -> None:
 )
 def test_queries(params: dict[str, Any], query: str) -> None:
     assert encode_query(params) == query
-
-
-def test_the_nearest_name() -> None:
-    assert nearest("limt", ["offset", "limit"]) == "; did you mean 'limit'?"
-    assert nearest("limt", []) == ""

@@ -14,7 +14,7 @@ from astropy.table import Table
 from grad300_sdk import DecodeError, DownloadError, NotFoundError, ServerError, TransportError
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
-from tests.engine.test_translation import assert_harmless
+from tests.support.secrets import assert_harmless
 from tests.support.wire import CLOSE, Wire
 
 FITS = b"SIMPLE  =                    T".ljust(2880) * 3

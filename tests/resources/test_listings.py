@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -161,3 +163,44 @@ def test_wrong_arguments(harness: Harness, connect: Callable[..., Any], call: st
         with pytest.raises(TypeError, match="limit"):
             harness.call(getattr(scans, call), limit=3)
     assert archive.requests == []
+
+
+# What the numbers of bytes are measured on: a process of its own, whose answers are made up.
+MEMORY = """
+import json, sys, tracemalloc, httpx
+from grad300_sdk import Client
+import grad300_sdk.tables
+
+text = json.dumps({
+    "file_name": "20230610-093000_TPI-PROJ01-SUN_01#_01#.fits", "file_path": "20230610/FITS",
+    "size": 1647728, "object": "sun", "ra": 5.25, "dec": 23.5, "date": "2023-06-10T09:30:00",
+    "date_obs": "2023-06-10T09:30:00", "date_end": "2023-06-10T12:00:30", "gain": 35,
+    "azimuth": 118.51, "elevation": 56.67, "nsamples": 13172, "mtime": "2023-06-10T12:00:30",
+})[1:]
+
+def answer(request):
+    start = int(request.url.params["offset"])
+    numbers = range(start, min(start + 2000, COUNT))
+    rows = ",".join(f'{{"id": {number}, {text}' for number in numbers)
+    return httpx.Response(200, text=f"[{rows}]")
+
+COUNT = int(sys.argv[2])
+with Client("https://archive", transport=httpx.MockTransport(answer), max_connections=2) as client:
+    tracemalloc.start()
+    if sys.argv[1] == "search":
+        assert sum(1 for _ in client.scans["TPI"].search(page_size=2000)) == COUNT
+    else:
+        assert len(client.scans["TPI"].table(page_size=2000)) == COUNT
+    print(tracemalloc.get_traced_memory()[1])
+"""
+
+
+@pytest.mark.parametrize(("call", "most"), [("search", 20), ("table", 900)])
+def test_many_scans_take_little_memory(call: str, most: int) -> None:
+    def peak(count: int) -> int:
+        command = [sys.executable, "-c", MEMORY, call, str(count)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+        return int(done.stdout)
+
+    # As rows they take about 1900 bytes each; in the table about 430.
+    assert (peak(60_000) - peak(20_000)) / 40_000 < most

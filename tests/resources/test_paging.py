@@ -11,6 +11,7 @@ import pytest
 from astropy.time import Time
 
 from grad300_sdk import Grad300Warning, ScanType
+from grad300_sdk.resources.paging import IdSet
 from tests.conftest import Harness
 from tests.resources.archive import FakeArchive, Row, scan
 
@@ -225,3 +226,31 @@ def test_wrong_arguments_are_refused_at_the_call(
     with pytest.raises(error, match=message):
         search(**arguments)
     assert archive.requests == []
+
+
+IDS = [0, 1, 63, 64, 65, -1, -64, -65, 2**63, 10**30, "1", "a", "", 63, "a", -1]
+
+
+def test_a_set_of_ids() -> None:
+    seen: set[int | str] = set()
+    ids = IdSet()
+    for id_ in IDS:
+        assert (id_ in ids) == (id_ in seen)
+        assert ids.add(id_) == (id_ not in seen)
+        seen.add(id_)
+        assert id_ in ids
+    assert 2 not in ids
+    assert "2" not in ids
+
+
+def test_rows_of_any_id_are_found_once(harness: Harness, connect: Connect) -> None:
+    rows = [scan(0, id=id_) for id_ in [*IDS, None, None, 1.5, 7]]
+    found = harness.list(connect(FakeArchive(rows)).scans["TPI"].search(page_size=4))
+    assert [row["id"] for row in found] == [*IDS[:-3], None, None, 1.5, 7]
+
+
+def test_a_page_of_rows_without_an_id_ends_the_listing(harness: Harness, connect: Connect) -> None:
+    archive = FakeArchive([{"object": "sun"}] * 50, ignores_offset=True)
+    search = connect(archive).scans["TPI"].search(page_size=10)
+    with pytest.warns(Grad300Warning, match="rows may be missing"):
+        assert len(harness.list(search)) == 10

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
 from ..exploring.completion import Helpful
 from ..exploring.html import call_html, call_text
 from ..exploring.preview import first_response, first_send
 from ..flow import Send
-from ..tracebacks import shorten
+from ..tracebacks import short_tracebacks
 from .nodes import Async, Node, RootNode
 
 if TYPE_CHECKING:
@@ -96,34 +96,29 @@ class Call(Helpful, Generic[P, F, R, X]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Send the request, or the requests, and return the result."""
-        try:
+        with short_tracebacks:
             driver = self.client.driver
             flow: Any = self.flow(*args, **kwargs)
             result: Any = driver.iterate(flow) if self._endpoint.yields_items else driver.run(flow)
-        except Exception as error:
-            shorten(error)
-            raise
-        return result  # type: ignore[no-any-return]
+            return cast("R", result)
 
     def request(self, *args: P.args, **kwargs: P.kwargs) -> httpx.Request:
         """Return the (first) request of this call, unsent and without credentials."""
-        return self.client.session.preview(self._first(*args, **kwargs))
+        with short_tracebacks:
+            return self.client.session.preview(self._first(*args, **kwargs))
 
     def response(self, *args: P.args, **kwargs: P.kwargs) -> X:
         """Send the (first) request of this call and return the response itself."""
-        try:
+        with short_tracebacks:
             flow: Any = self.flow(*args, **kwargs)
-            result: Any = self.client.driver.run(first_response(flow))
-        except Exception as error:
-            shorten(error)
-            raise
-        return result  # type: ignore[no-any-return]
+            return cast("X", self.client.driver.run(first_response(flow)))
 
     def curl(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return a curl command that sends the same request, without any secret."""
         from ..exploring.curl import curl  # seldom needed
 
-        return curl(self.client.session, self._first(*args, **kwargs))
+        with short_tracebacks:
+            return curl(self.client.session, self._first(*args, **kwargs))
 
     def _first(self, *args: P.args, **kwargs: P.kwargs) -> Send:
         flow: Any = self.flow(*args, **kwargs)

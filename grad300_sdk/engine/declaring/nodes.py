@@ -28,6 +28,7 @@ from ..exploring.html import argument_names, node_html, node_text
 from ..exploring.tree import Tree
 from ..template import Template, compiled
 from ..text import nearest
+from ..tracebacks import short_tracebacks
 
 if TYPE_CHECKING:
     from ..network.driver import AsyncDriver, SyncDriver
@@ -143,7 +144,8 @@ class Node(Helpful, Generic[M]):
     def __init__(self, parent: Node[M] | None, /, **variables: object) -> None:
         self.parent = parent
         self.__dict__.update(variables)
-        self._segment = self._template.expand(variables)
+        with short_tracebacks:
+            self._segment = self._template.expand(variables)
 
     @property
     def client(self) -> RootNode[M]:

@@ -26,9 +26,15 @@ from ..flow import (
     Send,
     Sleep,
 )
-from ..sending.response import BodyDecoder, RateGuard, decoded_headers, whole_response
+from ..sending.response import (
+    REDACTOR,
+    BodyDecoder,
+    RateGuard,
+    decoded_headers,
+    whole_response,
+)
 from ..sending.session import Session
-from ..tracebacks import shorten
+from ..tracebacks import short_tracebacks
 from .aio import AsyncNetwork
 from .base import Network
 from .errors import map_httpx_errors
@@ -165,7 +171,7 @@ class IncomingResponse:
     def _prepare(self, response: httpx.Response, guard: RateGuard) -> None:
         request, send = self._exchange.request, self._exchange.send
         response.request = request
-        response.extensions["redactor"] = self._exchange.redactor
+        response.extensions[REDACTOR] = self._exchange.redactor
         if _logger.isEnabledFor(logging.INFO):
             status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
             _logger.info('HTTP Request: %s %s "%s"', request.method, request.url, status)
@@ -258,8 +264,6 @@ class _FlowIterator(Generic[T]):
             item: T = await self._next()
         except BaseException as error:
             await self.abandon(error)
-            if isinstance(error, Exception):
-                shorten(error)
             raise
         finally:
             self._is_busy = False
@@ -304,10 +308,11 @@ class _SyncItems(_FlowIterator[T]):
         return self
 
     def __next__(self) -> T:
-        try:
-            return run_to_end(self.advance())
-        except StopAsyncIteration:
-            raise StopIteration from None
+        with short_tracebacks:
+            try:
+                return run_to_end(self.advance())
+            except StopAsyncIteration:
+                raise StopIteration from None
 
     def close(self) -> None:
         """Skip the remaining items."""
@@ -325,7 +330,8 @@ class _AsyncItems(_FlowIterator[T]):
         return self
 
     async def __anext__(self) -> T:
-        return await self.advance()
+        with short_tracebacks:
+            return await self.advance()
 
     async def aclose(self) -> None:
         """Skip the remaining items."""
@@ -357,11 +363,8 @@ class AsyncDriver(Driver):
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end, and return its result."""
-        try:
+        with short_tracebacks:
             return await self.perform(flow)
-        except Exception as error:
-            shorten(error)
-            raise
 
     def iterate(self, flow: ItemsFlow[T]) -> AsyncIterator[T]:
         """Run a flow to its first effect, and continue it as its items are requested."""

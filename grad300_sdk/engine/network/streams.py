@@ -10,8 +10,8 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401 - a fork during a socket's own first import of it hangs
 import socket
 import ssl
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
@@ -78,15 +78,13 @@ class _SyncStream(_Guarded, httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> _SyncStream:
         connection = self.get_extra_info("socket")
-        # The handshake moves the socket to an object that nobody has before it ends, so a
-        # duplicate is woken. A socket under TLS already, as behind an https proxy, stays.
-        is_plain = not isinstance(connection, ssl.SSLSocket)
-        with (
-            connection.dup() if is_plain else nullcontext(connection) as same,
-            cancellable(_shutdown(same)),
-        ):
-            stream = self._stream.start_tls(ssl_context, server_hostname, timeout)
-        return _SyncStream(self._backend, stream)
+        if isinstance(connection, ssl.SSLSocket):  # behind an https proxy, TLS is within TLS
+            with cancellable(self._wake):
+                stream = self._stream.start_tls(ssl_context, server_hostname, timeout)
+            return _SyncStream(self._backend, stream)
+        with _connect_errors():
+            secure = _handshake(connection, ssl_context, server_hostname, timeout)
+        return _SyncStream(self._backend, SyncStream(secure))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -106,14 +104,41 @@ class SyncBackend(httpcore.SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> _SyncStream:
         """Return a stream to a server."""
-        try:
+        with _connect_errors():
             connection = _connect(host, port, timeout)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(error) from error
-        except OSError as error:
-            raise httpcore.ConnectError(error) from error
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return _SyncStream(self, SyncStream(connection))
+
+
+@contextmanager
+def _connect_errors() -> Iterator[None]:
+    """Raise httpcore's errors in place of those of sockets."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(error) from error
+    except OSError as error:
+        raise httpcore.ConnectError(error) from error
+
+
+def _handshake(
+    connection: socket.socket,
+    context: ssl.SSLContext,
+    server_hostname: str | None,
+    timeout: float | None,
+) -> ssl.SSLSocket:
+    """Return a connection under TLS; whatever interrupts the handshake, none is left open."""
+    connection.settimeout(timeout)
+    secure = context.wrap_socket(
+        connection, server_hostname=server_hostname, do_handshake_on_connect=False
+    )
+    try:
+        with cancellable(_shutdown(secure)):
+            secure.do_handshake()
+    except BaseException:
+        secure.close()
+        raise
+    return secure
 
 
 def _connect(host: str, port: int, timeout: float | None) -> socket.socket:

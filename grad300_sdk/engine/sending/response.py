@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 import httpx
@@ -25,6 +25,7 @@ from .request import origin
 from .retry import retry_after
 
 __all__ = [
+    "REDACTOR",
     "BodyDecoder",
     "RateGuard",
     "api_error",
@@ -49,7 +50,7 @@ _ENCODED_HEADERS = {b"content-encoding", b"content-length", b"etag"}
 _NO_ENCODINGS = {"", "identity", "none", "binary", "utf-8", "utf8", "8bit", "7bit"}
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNREADABLE = object()
-_REDACTOR = "redactor"  # where a response keeps it
+REDACTOR = "redactor"  # where a response keeps it
 
 
 class RateGuard:
@@ -271,7 +272,7 @@ def describe_bytes(response: httpx.Response, content: bytes) -> str:
 
 def decode_error(response: httpx.Response, what: str) -> DecodeError:
     """Return the error for a response that is not as expected, with secrets masked."""
-    redactor = response.extensions.get(_REDACTOR) or Redactor()
+    redactor = response.extensions.get(REDACTOR) or Redactor()
     request = response.request
     answered = f"{request.method} {request.url} answered {response.status_code}"
     error = DecodeError(redactor.text(f"{answered} with {what}"))
@@ -284,9 +285,10 @@ def api_error(
     response: httpx.Response,
     classes: Mapping[int, type[APIError]],
     read_message: Callable[[object], str | None],
+    now: datetime,
 ) -> APIError:
     """Return the error for a response with an error status, with secrets masked."""
-    redactor: Redactor = response.extensions[_REDACTOR]
+    redactor: Redactor = response.extensions[REDACTOR]
     response = redactor.response(response)
     body: Any
     try:
@@ -294,7 +296,7 @@ def api_error(
     except DecodeError:
         body = _text(response)
     error = from_status(response, body, classes, read_message)
-    error.retry_after = retry_after(response.headers, datetime.now(UTC))
+    error.retry_after = retry_after(response.headers, now)
     return error
 
 
@@ -313,6 +315,7 @@ def whole_response(
         The exchange of the response.
     """
     request = redacted_request(exchange)
+    response.extensions[REDACTOR] = exchange.redactor
     if content is None:
         whole = without_body(response, request)
         whole.extensions = response.extensions

@@ -120,15 +120,15 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                 return response
             target = redirect_target(response) if is_safe(send.method) else None
             if target is None:
-                raise _noted(api_error(response, send.errors, self.error_message), note)
+                error = api_error(response, send.errors, self.error_message, self.now())
+                raise _noted(error, note)
             if origin(target) != origin(url):
                 send = replace(send, headers=_public_headers(send.headers))
             url = target
-        error = TransportError(
-            f"{send.method} {self.requests.url(send)}: more than {MAX_REDIRECTS} redirects"
-        )
-        error.request = self.preview(send)
-        raise error
+        what = f"{send.method} {self.requests.url(send)}: more than {MAX_REDIRECTS} redirects"
+        endless = TransportError(what)
+        endless.request = self.preview(send)
+        raise endless
 
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[tuple[httpx.Response, str]]:
         """Send a request until it succeeds or another attempt can't help.

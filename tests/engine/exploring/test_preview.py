@@ -21,6 +21,10 @@ from grad300_sdk.engine import (
     iterator,
 )
 from grad300_sdk.engine.errors import Error, NotFoundError
+from grad300_sdk.engine.exploring.preview import first_response
+from grad300_sdk.engine.flow import Sleep
+from tests.support.flows import get, pieces
+from tests.support.wire import Received, Wire, answer
 
 
 class Odd(Node[M], template="{+parent}/odd"):
@@ -47,7 +51,7 @@ class Odd(Node[M], template="{+parent}/odd"):
 
     @iterator("GET")
     def items(self, send: Sender) -> ItemsFlow[Any]:
-        """Give something before the first request."""
+        """Return something before the first request."""
         yield Items([1])
         yield Items((yield from send.json(list[Any], params={"page": 1})))
 
@@ -119,3 +123,26 @@ def test_a_failure_that_the_call_takes_no_harm_of_is_raised(
     assert "404" in str(harness.call(getattr(odd, name), "/lost"))
     with pytest.raises(NotFoundError):
         harness.call(getattr(odd, name).response, "/lost")
+
+
+def test_the_first_response(harness: Any, library: Any, wire: Callable[..., Wire]) -> None:
+    def answerer(request: Received) -> Any:
+        number = request.target[1:]
+        return answer(number.encode(), "404 Not Found" if number == "404" else "200 OK")
+
+    driver = library(wire(answerer=answerer).url).driver
+
+    def sleeping() -> Flow[Any]:
+        yield Sleep(0.0)
+        try:
+            yield from get("/404")
+        except NotFoundError:
+            yield from get("/7")
+        raise AssertionError("this is after the first response")
+
+    response = harness.run(driver.run(first_response(sleeping())))
+    assert response.json() == 7
+    response = harness.run(driver.run(first_response(pieces("/8"))))
+    assert response.content == b"8"
+    with pytest.raises(NotFoundError):
+        harness.run(driver.run(first_response(get("/404"))))

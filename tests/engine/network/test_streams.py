@@ -12,22 +12,9 @@ import httpx
 import pytest
 
 from grad300_sdk.engine.errors import RequestTimeoutError
+from tests.support.clock import Clock
+from tests.support.tls import SecureWire
 from tests.support.wire import Step, answer, chunked
-
-from .test_tls import SecureWire, certificate, context
-
-__all__ = ["certificate", "context"]  # fixtures
-
-
-class Clock:
-    """A clock that goes on by a second each time it is looked at."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        self.now += 1.0
-        return self.now
 
 
 @pytest.fixture
@@ -50,6 +37,8 @@ def _dripping(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 SLOW = {
     "the status line": [b"HTTP/1.1 200 " + b"o" * 1000 + b"\r\n\r\n"],
     "a header": [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1000 + b"\r\n\r\n"],

@@ -6,10 +6,8 @@ import gc
 import gzip
 import io
 import os
-import shutil
 import socket
 import struct
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
@@ -21,22 +19,14 @@ import pytest
 from grad300_sdk.engine.credentials import TokenFile
 from grad300_sdk.engine.errors import APIError, TransportError
 from grad300_sdk.engine.sending.upload import prepare_files
-from tests.support.library import BlockingLibrary
-from tests.support.wire import RESET, Received, Wire, answer
+from tests.support.multipart import parts
+from tests.support.wire import RESET, Wire, answer
 
 LARGE = os.urandom(300_000)
 
 
-def parts(request: Received) -> list[tuple[str, bytes]]:
-    """Give the headers and the content of each part of a multipart body."""
-    boundary = request.headers["content-type"].partition("boundary=")[2].encode()
-    split = request.body.split(b"--" + boundary)
-    pairs = [part.strip(b"\r\n").partition(b"\r\n\r\n") for part in split[1:-1]]
-    return [(head.decode(), content) for head, _, content in pairs]
-
-
 def open_files() -> set[str]:
-    """Give the files that this process has open."""
+    """Return the files that this process has open."""
     links = [Path("/proc/self/fd") / name for name in os.listdir("/proc/self/fd")]
     return {os.readlink(link) for link in links if link.is_symlink()}
 
@@ -230,35 +220,3 @@ def test_a_pipe_and_a_closed_file_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="give its bytes"):
         prepare_files({"f": OnlyRead()})
-
-
-def test_a_command_names_the_files(library: Any, tmp_path: Path) -> None:
-    odd = tmp_path / "a;b,'c\".txt"
-    odd.write_bytes(b"x")
-    post = library().resource("/covers").post
-    command = post.curl(files={"a": b"", "b": ("name.txt", b""), "c": ("other.txt", odd)})
-    assert "--form a=@a " in f"{command} "
-    assert "--form b=@name.txt " in command
-    assert ";filename=other.txt" in command
-
-
-@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("bash")), reason="no curl")
-def test_a_pasted_command_uploads_the_same(wire: Callable[..., Wire], tmp_path: Path) -> None:
-    server = wire(answerer=lambda request: answer(b"{}"))
-    odd = tmp_path / "a;b,'c\"\\ é.fits,0"
-    odd.write_bytes(LARGE)
-    (tmp_path / "name.txt").write_bytes(b"named")
-    arguments: dict[str, Any] = {
-        "files": {"a": odd, "b": ("name.txt", b"named"), "c": ("other;1.txt", odd)},
-        "data": {"tag": ["x;type=text/html", "@file", "<file"], "n": 0},
-    }
-    with BlockingLibrary(server.url) as client:
-        client.request("PUT", "/covers", **arguments)
-        command = client.request.curl("PUT", "/covers", **arguments)
-    subprocess.run(["bash", "-euc", command], cwd=tmp_path, check=True, capture_output=True)
-    ours, theirs = server.requests
-    assert (ours.method, ours.target) == (theirs.method, theirs.target)
-    assert [content for _, content in parts(ours)] == [content for _, content in parts(theirs)]
-    for name in ("name.txt", "other;1.txt"):
-        for request in server.requests:
-            assert any(f'filename="{name}"' in head for head, _ in parts(request))

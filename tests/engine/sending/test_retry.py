@@ -11,22 +11,24 @@ import pytest
 from grad300_sdk.engine.sending.retry import Attempt, backoff, decide
 
 NOW = datetime(2025, 2, 4, 9, 35, 21, tzinfo=UTC)
+
+
 REFUSED = {"is_transient": True, "is_unsent": True}
+
+
 CUT = {"is_transient": True}
 
 
 def in_seconds(seconds: float) -> str:
-    """Give the date so many seconds from now, as HTTP writes it."""
+    """Return the date so many seconds from now, as HTTP writes it."""
     return format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
 
 
 def asking(value: str, **headers: str) -> dict[str, Any]:
-    """Give an answer that asks for a wait."""
+    """Return an answer that asks for a wait."""
     return {"status": 503, "headers": {"Retry-After": value, **headers}}
 
 
-# What came of a GET that was not sent before (or of what is said), and the wait that is decided
-# with three retries and a jitter of a half.
 TABLE: list[tuple[dict[str, Any], float | None, str]] = [
     # Answers
     ({"status": 408}, 0.25, "408 may pass"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from contextvars import ContextVar, copy_context
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -18,13 +20,12 @@ import pytest
 from grad300_sdk.engine import Exclusive, Flow, Gather, Send
 from grad300_sdk.engine.errors import RequestTimeoutError
 from grad300_sdk.engine.flow import Sleep
+from grad300_sdk.engine.network.threads import gather_in_threads
 from tests.support.connections import held_connection
 from tests.support.library import BlockingLibrary
+from tests.support.sink import MemorySink
+from tests.support.tls import SecureWire
 from tests.support.wire import STALL, Received, Step, Wire, answer
-
-from .test_tls import SecureWire, certificate, context
-
-__all__ = ["certificate", "context"]  # fixtures
 
 
 def send(url: str, **options: Any) -> Flow[Any]:
@@ -34,14 +35,15 @@ def send(url: str, **options: Any) -> Flow[Any]:
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """Give the address of a server to which one gets connected, and that is all."""
+    """Return the address of a server to which one gets connected, and that is all."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # an upload soon waits
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.fixture
 def full() -> Iterator[str]:
-    """Give the address of a server to which nobody gets connected any more."""
+    """Return the address of a server to which nobody gets connected any more."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(3):
@@ -64,6 +66,8 @@ def server(wire: Callable[..., Wire]) -> Wire:
 needs_full_queue = pytest.mark.skipif(
     sys.platform != "linux", reason="here a server's queue is never full"
 )
+
+
 PLACES = [
     "the answer",
     "the body",
@@ -79,7 +83,7 @@ PLACES = [
 
 @pytest.fixture(params=PLACES)
 def wait(request: pytest.FixtureRequest, silent: str, full: str) -> Callable[[], Flow[Any]]:
-    """Give flows that wait for much longer than a test takes."""
+    """Return flows that wait for much longer than a test takes."""
 
     def flow() -> Flow[Any]:
         return {
@@ -97,7 +101,7 @@ def wait(request: pytest.FixtureRequest, silent: str, full: str) -> Callable[[],
     return flow
 
 
-LARGE = "x" * 50_000_000
+LARGE = b"x" * 10_000_000  # more than sockets hold
 
 
 def nap() -> Flow[None]:
@@ -116,47 +120,71 @@ def others(*flows: Flow[Any]) -> Flow[Any]:
 
 
 class Crew:
-    """Three flows that wait while a fourth one does something."""
+    """Three flows that wait while a fourth one does something, in this thread or in another.
 
-    def __init__(self, wait: Callable[[], Flow[Any]], act: Callable[[], object]) -> None:
-        self.ended = 0
+    Which thread runs which flow is decided here: an interrupt is taken by the main thread alone,
+    so that it matters what that one does.
+    """
+
+    def __init__(
+        self, wait: Callable[[], Flow[Any]], act: Callable[[], object], *, acts_here: bool
+    ) -> None:
+        self.ended: list[bool] = []
         self._begun = threading.Semaphore(0)
         self._wait = wait
         self._act = act
+        self._acts_here = acts_here
 
     def flow(self) -> Flow[Any]:
         """Run all four."""
-        return (yield Gather([*(self._waiting() for _ in range(3)), self._acting()], 4))
+        return (yield Gather(self._draw(), 4))
+
+    def _draw(self) -> Iterator[Flow[Any]]:
+        """Yield a flow to each of the four threads."""
+        has_acted = False
+        for _ in range(4):
+            is_here = threading.current_thread() is threading.main_thread()
+            if is_here is self._acts_here and not has_acted:
+                has_acted = True
+                yield self._acting()
+            else:
+                yield self._waiting()
 
     def _waiting(self) -> Flow[Any]:
         try:
             self._begun.release()
             yield from self._wait()
         finally:
-            self.ended += 1
+            self.ended.append(True)
 
     def _acting(self) -> Flow[Any]:
         for _ in range(3):
             assert self._begun.acquire(timeout=30)
-        yield Sleep(0.1)  # until they wait indeed
+        yield Sleep(0.05)  # by then most of them wait indeed; it holds wherever they are
         self._act()
         yield from nap()
 
 
 def assert_stopped(client: BlockingLibrary, server: Wire, crew: Crew, began: float) -> None:
-    """See that nothing is left: no flow, no thread, no connection in use."""
+    """Check that nothing is left: no flow, no thread, no connection in use."""
     assert time.monotonic() - began < 5
-    assert crew.ended == 3
-    assert helpers() == []
+    assert workers() == []
+    assert len(crew.ended) == 3
     assert server.all_closed()
     with ExitStack() as stack:  # each connection can be had again
         for _ in range(client.max_connections):
             stack.enter_context(held_connection(client))
 
 
-def helpers() -> list[threading.Thread]:
-    """Give the threads of drivers that run."""
+def workers() -> list[threading.Thread]:
+    """Return the threads of drivers that run."""
     return [thread for thread in threading.enumerate() if thread.name == "worker"]
+
+
+def end_workers() -> None:
+    """Wait for the threads that an interrupt left behind, as it does after a second."""
+    for thread in workers():
+        thread.join(30)
 
 
 def fail() -> None:
@@ -165,36 +193,50 @@ def fail() -> None:
 
 
 def interrupt() -> None:
-    """Do as Ctrl-C does."""
-    signal.raise_signal(signal.SIGINT)
+    """Do as Ctrl-C does: the system hands its signal to the main thread, and wakes that."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
-@pytest.mark.parametrize(
-    ("act", "error"), [(fail, LookupError), (interrupt, KeyboardInterrupt), (sys.exit, SystemExit)]
-)
+ACTS = {
+    "a failure here": (fail, True, LookupError),
+    "a failure elsewhere": (fail, False, LookupError),
+    "an interrupt": (interrupt, True, KeyboardInterrupt),
+    "an interrupt of what waits": (interrupt, False, KeyboardInterrupt),
+    "an exit": (sys.exit, True, SystemExit),
+    "an exit elsewhere": (sys.exit, False, SystemExit),
+}
+
+
+@pytest.mark.parametrize(("act", "acts_here", "error"), ACTS.values(), ids=ACTS)
 def test_the_others_are_stopped_wherever_they_wait(
     request: pytest.FixtureRequest,
     wait: Callable[[], Flow[Any]],
     server: Wire,
     act: Callable[[], object],
+    acts_here: bool,
     error: type[BaseException],
 ) -> None:
     most = 1 if "the pool" in request.node.name else 4
     with BlockingLibrary(server.url, timeout=60.0, max_connections=most, retries=3) as client:
-        crew = Crew(wait, act)
+        crew = Crew(wait, act, acts_here=acts_here)
         began = time.monotonic()
         with pytest.raises(error):
             client.driver.run(crew.flow())
+        if act is not fail:
+            end_workers()
         assert_stopped(client, server, crew, began)
 
 
-def test_what_waits_under_tls_is_stopped_too(certificate: Path, context: SSLContext) -> None:
+@pytest.mark.parametrize("acts_here", [True, False])
+def test_what_waits_under_tls_is_stopped_too(
+    certificate: Path, context: SSLContext, acts_here: bool
+) -> None:
     step = [*answer(b"{", length=2), STALL]
     with (
         SecureWire(certificate, lambda request: step) as server,
         BlockingLibrary(server.url, timeout=60.0, verify=context, retries=3) as client,
     ):
-        crew = Crew(lambda: send("/"), fail)
+        crew = Crew(lambda: send("/"), fail, acts_here=acts_here)
         began = time.monotonic()
         with pytest.raises(LookupError):
             client.driver.run(crew.flow())
@@ -234,8 +276,7 @@ def test_an_interrupt_while_the_others_are_waited_for(server: Wire) -> None:
         with pytest.raises(KeyboardInterrupt):
             client.driver.run(others_of(draw(), 4))
         assert time.monotonic() - began < 5
-        for thread in helpers():
-            thread.join()
+        end_workers()
         assert sorted(ended) == ["interrupts", "stalls", "stalls"]
         assert server.all_closed()
 
@@ -267,7 +308,7 @@ def test_a_look_up_that_does_not_end_is_left_to_itself(
         with pytest.raises(KeyboardInterrupt):
             client.driver.run(others(looks_up(), looks_up()))
         assert time.monotonic() - began < 5
-        (left,) = helpers()
+        (left,) = workers()
         assert left.daemon
         go_on.set()
         left.join()
@@ -317,10 +358,103 @@ def test_a_thread_that_can_not_be_started(server: Wire, monkeypatch: pytest.Monk
         assert time.monotonic() - began < 5
         assert [response.json() for response in results] == [{}] * 5
         assert len(started) == 3
-        assert helpers() == []
+        assert workers() == []
 
 
-@pytest.mark.parametrize("limit", [0, -1])
-def test_no_flows_at_once_are_refused(limit: int) -> None:
-    with pytest.raises(ValueError, match=f"limit must be at least 1, not {limit}"):
-        Gather([], limit)
+def test_without_threads_the_caller_does_all_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    here = threading.current_thread()
+    results = gather_in_threads(lambda n: (n, threading.current_thread()), range(20), 8)
+    assert results == [(n, here) for n in range(20)]
+
+
+def test_no_more_threads_than_asked_for() -> None:
+    together = threading.Barrier(4)
+
+    def run(n: int) -> str:
+        together.wait(30)
+        return threading.current_thread().name
+
+    names = gather_in_threads(run, range(8), 4)
+    assert len(names) == 8
+    assert names.count("worker") >= 4
+    assert workers() == []
+
+
+# The context of the caller
+
+user: ContextVar[str] = ContextVar("user", default="nobody")
+
+
+@pytest.mark.parametrize("limit", [1, 4])
+def test_flows_run_in_copies_of_the_callers_context(
+    harness: Any, library: Any, server: Wire, limit: int
+) -> None:
+    seen: list[str] = []
+
+    class Sink(MemorySink):
+        def write(self, data: Any) -> int:
+            seen.append(user.get())
+            user.set("whoever writes")
+            return super().write(data)
+
+    def one(number: int) -> Flow[str]:
+        yield Send(method="GET", path=f"/{number}", sink=Sink())
+        return user.get()
+
+    def ask() -> Any:
+        user.set("ann")
+        flows = others_of(map(one, range(8)), limit)
+        return client.driver.run(flows)
+
+    async def ask_async() -> Any:
+        result = await ask()
+        assert user.get() == ("ann" if limit > 1 else user.get())
+        return result
+
+    client = library(server.url)
+    context = copy_context()
+    if harness.mode == "blocking":
+        context.run(ask)
+    else:
+        harness.run(context.run(ask_async))
+    assert len(seen) == 8
+    assert seen[0] == "ann"
+    assert set(seen) <= {"ann", "whoever writes"}
+    assert user.get() == "nobody"
+
+
+def test_a_log_filter_sees_the_callers_context(
+    harness: Any, library: Any, server: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that adds the id of a request to each record."""
+
+    class Filter(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            record.user = user.get()
+            return True
+
+    def ask() -> Any:
+        user.set("ann")
+        return client.driver.run(others(*(send(f"/{number}") for number in range(6))))
+
+    async def ask_async() -> Any:
+        return await ask()
+
+    caplog.set_level(logging.INFO, "grad300_sdk.engine.network.driver")
+    client = library(server.url)
+    added = Filter()
+    caplog.handler.addFilter(added)
+    try:
+        context = copy_context()
+        if harness.mode == "blocking":
+            context.run(ask)
+        else:
+            harness.run(context.run(ask_async))
+    finally:
+        caplog.handler.removeFilter(added)
+    users = [vars(r)["user"] for r in caplog.records if "HTTP Request" in r.message]
+    assert users == ["ann"] * 6

@@ -24,7 +24,7 @@ open file, and give the status.
 
 
 def words(text: str) -> list[list[str]]:
-    """Give the words of each line."""
+    """Return the words of each line."""
     return [line.split() for line in text.splitlines()]
 
 
@@ -117,7 +117,7 @@ class Shelf(Node[M], template="{+parent}/shelf"):
         return Folder(self, name="f")
 
     def at(self, name: str, *rest: str, **more: Unknown) -> Folder[M]:  # noqa: F821
-        """Give a folder."""
+        """Return a folder."""
         return Folder(self, name=name)
 
     def __getitem__(self, key: str) -> Folder[M] | Book[M]:

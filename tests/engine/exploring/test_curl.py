@@ -7,17 +7,21 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grad300_sdk.engine.credentials import Token
 from tests.support.library import BlockingLibrary
+from tests.support.multipart import parts
 from tests.support.wire import Received, Wire, answer
 
 needs_curl = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("bash")), reason="curl and bash are not here"
 )
+
+
 SAME = ("authorization", "content-type", "cookie", "x-key", "x-mine")
 
 
@@ -41,7 +45,7 @@ def run(command: str, tmp_path: Any, **variables: str) -> None:
 
 
 def without_boundary(request: Received) -> tuple[str, str, dict[str, str], Any]:
-    """Give what must be the same in both requests."""
+    """Return what must be the same in both requests."""
     headers = {name: request.headers[name] for name in SAME if name in request.headers}
     if "multipart" not in headers.get("content-type", ""):
         return request.method, request.target, headers, request.body
@@ -161,3 +165,36 @@ def test_no_secret_of_a_call_is_written(library: Any) -> None:
     assert "s3cret" not in command
     assert '"x-1st-key: $X_1ST_KEY"' in command
     assert '"AUTHORIZATION: $AUTHORIZATION"' in command
+
+
+def test_a_command_names_the_files(library: Any, tmp_path: Path) -> None:
+    odd = tmp_path / "a;b,'c\".txt"
+    odd.write_bytes(b"x")
+    post = library().resource("/covers").post
+    command = post.curl(files={"a": b"", "b": ("name.txt", b""), "c": ("other.txt", odd)})
+    assert "--form a=@a " in f"{command} "
+    assert "--form b=@name.txt " in command
+    assert ";filename=other.txt" in command
+
+
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("bash")), reason="no curl")
+def test_a_pasted_command_uploads_the_same(wire: Callable[..., Wire], tmp_path: Path) -> None:
+    server = wire(answerer=lambda request: answer(b"{}"))
+    odd = tmp_path / "a;b,'c\"\\ é.fits,0"
+    content = os.urandom(300_000)
+    odd.write_bytes(content)
+    (tmp_path / "name.txt").write_bytes(b"named")
+    arguments: dict[str, Any] = {
+        "files": {"a": odd, "b": ("name.txt", b"named"), "c": ("other;1.txt", odd)},
+        "data": {"tag": ["x;type=text/html", "@file", "<file"], "n": 0},
+    }
+    with BlockingLibrary(server.url) as client:
+        client.request("PUT", "/covers", **arguments)
+        command = client.request.curl("PUT", "/covers", **arguments)
+    subprocess.run(["bash", "-euc", command], cwd=tmp_path, check=True, capture_output=True)
+    ours, theirs = server.requests
+    assert (ours.method, ours.target) == (theirs.method, theirs.target)
+    assert [content for _, content in parts(ours)] == [content for _, content in parts(theirs)]
+    for name in ("name.txt", "other;1.txt"):
+        for request in server.requests:
+            assert any(f'filename="{name}"' in head for head, _ in parts(request))

@@ -1,4 +1,4 @@
-"""Checks of arguments: each returns the value as the engine uses it, or says what is wrong.
+"""Checks of arguments: each returns the value in the form that the engine uses.
 
 No message shows a password or a header's value.
 """
@@ -30,7 +30,7 @@ __all__ = [
     "has_address",
 ]
 
-# The seconds of each wait on the network, None for no limit, by httpx's names.
+# The time-outs in seconds, by httpx's names; None for no limit.
 Timeouts: TypeAlias = dict[str, float | None]
 
 # Seconds: a socket waits no longer than 24 days.
@@ -42,11 +42,11 @@ _HEADER_VALUE = re.compile(rb"(?:[^\x00-\x20\x7f]+(?:[ \t]+[^\x00-\x20\x7f]+)*)?
 
 
 def check_base_url(base_url: object) -> str:
-    """Return a base URL without the slash at its end."""
+    """Return a base URL without a trailing slash."""
     if not isinstance(base_url, str | httpx.URL):
         raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
     text = str(base_url).strip()
-    # What may hold a password or a token is not shown.
+    # A URL that may contain a password or a token is not shown.
     given = "what you passed" if re.search("[@?#]", text) else repr(text)
     try:
         url = httpx.URL(text)
@@ -65,13 +65,13 @@ def check_base_url(base_url: object) -> str:
 
 
 def has_address(url: httpx.URL) -> bool:
-    """Return whether a URL can be a server's; for others, sockets raise errors of their own."""
+    """Return whether sockets accept the host and the port of a URL."""
     labels = url.raw_host.removesuffix(b".").split(b".")
     return all(0 < len(label) < 64 for label in labels) and (url.port or 0) < 65536
 
 
 def check_verify(verify: object) -> ssl.SSLContext | bool | str:
-    """Return how certificates are verified: a path is that of trusted ones."""
+    """Return how to verify certificates; a path is that of a CA file or folder."""
     if isinstance(verify, ssl.SSLContext | bool):
         return verify
     if not isinstance(verify, str | os.PathLike):
@@ -99,7 +99,7 @@ def expand_user(name: str, path: str | os.PathLike[str]) -> Path:
 
 
 def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
-    """Return a proxy; `source` is the argument or the variable that names it."""
+    """Return a proxy; `source` is the argument or the variable that it comes from."""
     if proxy is None or isinstance(proxy, httpx.Proxy):
         return proxy
     if not isinstance(proxy, str | httpx.URL):
@@ -120,7 +120,7 @@ def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
 
 
 def check_timeout(timeout: object) -> Timeouts:
-    """Return the seconds of each wait on the network: to connect, read, write and for a pool."""
+    """Return the time-outs in seconds: to connect, read, write, and get a free connection."""
     if isinstance(timeout, httpx.Timeout):
         return {
             name: None if wait is None else _seconds(wait)
@@ -130,28 +130,26 @@ def check_timeout(timeout: object) -> Timeouts:
 
 
 def _seconds(timeout: object) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise TypeError(
-            f"timeout must be a number of seconds or an httpx.Timeout, not {timeout!r}"
-        )
-    if not 0 < timeout < math.inf:
-        raise ValueError(f"timeout must be a finite number of seconds above 0, not {timeout!r}")
-    return float(min(timeout, _LONGEST_TIMEOUT))
+    seconds = _positive("timeout", timeout, "number of seconds or an httpx.Timeout")
+    return float(min(seconds, _LONGEST_TIMEOUT))
 
 
 def check_positive(name: str, value: object) -> float | None:
     """Return a finite number above 0, or None."""
-    if value is None:
-        return None
+    return None if value is None else float(_positive(name, value, "number"))
+
+
+def _positive(name: str, value: object, kind: str) -> float:
+    """Return a finite number above 0 as it is: a large integer may not fit a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number, not {value!r}")
+        raise TypeError(f"{name} must be a {kind}, not {value!r}")
     if not 0 < value < math.inf:
         raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
-    return float(value)
+    return value
 
 
 def check_integer(name: str, value: object, minimum: int) -> int:
-    """Return an integer that has a minimum; numpy's integers serve too."""
+    """Return an integer of at least `minimum`; NumPy's integers are accepted too."""
     wrong = TypeError(f"{name} must be an integer, not {value!r}")
     if isinstance(value, bool) or getattr(value, "dtype", "") == "bool":  # numpy's
         raise wrong
@@ -165,7 +163,7 @@ def check_integer(name: str, value: object, minimum: int) -> int:
 
 
 def check_method(method: object) -> str:
-    """Return an HTTP method in capitals."""
+    """Return an HTTP method in upper case."""
     if not isinstance(method, str):
         raise TypeError(f"method must be a str, not {method!r}")
     if not (method.isascii() and method.isalpha()):
@@ -174,7 +172,7 @@ def check_method(method: object) -> str:
 
 
 def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    """Return headers, their names in lower case."""
+    """Return headers with their names in lower case."""
     if not headers:
         return {}
     if not isinstance(headers, Mapping):

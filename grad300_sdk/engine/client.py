@@ -49,7 +49,7 @@ S = TypeVar("S", bound="Root[Sync]")
 A = TypeVar("A", bound="Root[Async]")
 
 _DRIVERS: dict[type, type[SyncDriver | AsyncDriver]] = {Sync: SyncDriver, Async: AsyncDriver}
-# What `with_options` changes, in a copy.
+# The options that `with_options` changes in a copy.
 _FIXED = {"headers", "max_connections", "retries", "timeout"}
 # The networks that copies of a client share, by the name that travels with the client.
 _networks: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -89,42 +89,42 @@ class Root(RootNode[M]):
     base_url : str
         The URL below which the tree stands.
     user_agent : str
-        The product that the requests name.
+        The value of the ``User-Agent`` header.
     timeout : float or httpx.Timeout
-        Seconds for each wait on the network.
+        Maximum time of each wait on the network, in seconds.
     retries : int
-        The number of times that a safe request is sent again.
+        Maximum number of retries of a safe request.
     patience : float
-        The seconds that may be waited between attempts, in place of `retries`.
+        Maximum total time to wait between attempts, in seconds, instead of `retries`.
     max_requests_per_second : float
-        The largest rate of requests, of all copies of the client in a process.
+        Maximum rate of requests, shared by all copies of the client in a process.
     on_retry : callable
-        Called before each wait with the request (an `httpx.Request` without secrets), the number
-        of the attempt, the seconds and the reason.
+        Function to call before each wait, with the request (an `httpx.Request` without secrets),
+        the number of the attempt, the seconds to wait and the reason.
     max_connections : int
-        The largest number of connections that are open at once.
+        Maximum number of simultaneous connections.
     max_json_bytes : int
-        The largest size of a JSON answer, in bytes.
+        Maximum size of a JSON response, in bytes.
     credentials : Credentials
-        What identifies the user.
+        The user's credentials.
     credential_chain : CredentialChain
-        Where the credentials come from, if `credentials` is not given.
+        Where to find the credentials, if `credentials` is None.
     is_unauthorized : callable
-        Returns whether a response refuses the credentials themselves; by default, whether its
+        Function that returns whether a response rejects the credentials; by default, whether its
         status is 401.
     error_message : callable
-        Returns what the decoded body of an error says, or None; by default, ``detail``,
-        ``message``, ``error`` or ``title``.
+        Function that returns the message in the decoded body of an error, or None; by default,
+        ``detail``, ``message``, ``error`` or ``title``.
     headers : Mapping
         Headers of every request to the server's own origin.
     verify : ssl.SSLContext, bool or path
-        How certificates are verified; a path is that of a file or folder of trusted ones.
+        Verification of TLS certificates; a path is that of a CA file or folder.
     proxy : str or httpx.Proxy
-        A proxy; by default, the environment's.
+        Proxy for all requests; by default, the environment's.
     trust_env : bool
-        Whether proxies and certificates come from the environment.
+        Whether to take proxies and certificates from the environment.
     transport : httpx.BaseTransport or httpx.AsyncBaseTransport
-        What sends the requests in place of the network.
+        httpx transport that sends the requests instead of the network.
     """
 
     _hidden_names = RootNode._hidden_names | {"driver", "mode", "session"}
@@ -227,17 +227,17 @@ class Root(RootNode[M]):
         return self.session.credentials.source
 
     def set_token(self, token: str) -> None:
-        """Use a bearer token from now on, in place of all credentials there were.
+        """Use a bearer token from now on, instead of all previous credentials.
 
         Parameters
         ----------
         token : str
-            The token; white space around it is trimmed.
+            The token; surrounding white space is removed.
 
         Raises
         ------
         ValueError
-            If the token is empty, or has a line break or a non-ASCII character in it.
+            If the token is empty, or contains a line break or a non-ASCII character.
         """
         if self.session.chain is not None:
             self.session.chain.warn_if_plain()
@@ -296,7 +296,7 @@ class Root(RootNode[M]):
             A path below `base_api_url`, or an absolute URL; credentials go to the server's own
             origin alone.
         params, json, data, files, content, headers, timeout
-            As httpx has them.
+            As in `httpx.Client.request`.
 
         Returns
         -------
@@ -341,7 +341,7 @@ class Root(RootNode[M]):
         Raises
         ------
         DecodeError
-            If the answer is not JSON.
+            If the response is not JSON.
         """
         path = self.session.requests.with_scheme(path)
         return send.json(object, path=path, params=params)
@@ -362,13 +362,13 @@ class Root(RootNode[M]):
         Parameters
         ----------
         timeout : float or httpx.Timeout, optional
-            Seconds for each wait on the network.
+            Maximum time of each wait on the network, in seconds.
         retries : int, optional
-            The number of times that a safe request is sent again.
+            Maximum number of retries of a safe request.
         headers : Mapping, optional
-            Headers of every request to the server's own origin, besides those of this client.
+            Headers of every request to the server's own origin, in addition to this client's.
         max_connections : int, optional
-            The largest number of connections that are open at once.
+            Maximum number of simultaneous connections.
 
         Returns
         -------
@@ -405,7 +405,7 @@ class Root(RootNode[M]):
         super().__setattr__(name, value)
 
     def close(self: Root[Sync]) -> None:
-        """Close the connections; the client can't send any more."""
+        """Close the client and its connections."""
         self._check_mode(Sync, "await client.aclose()")
         self.driver.close()
 
@@ -422,7 +422,7 @@ class Root(RootNode[M]):
         self.close()
 
     async def aclose(self: Root[Async]) -> None:
-        """Close this event loop's connections; the client can't send any more."""
+        """Close the client and this event loop's connections."""
         self._check_mode(Async, "client.close()")
         await cast("AsyncDriver", self.driver).close()
 

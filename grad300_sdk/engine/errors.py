@@ -4,18 +4,17 @@
 
     Error
     ├── APIError                  an error status, or a redirect that is not followed
-    │   ├── AuthenticationError   401, 403 (and what a log-in says with another status)
+    │   ├── AuthenticationError   401, 403 (and a failed login, whatever its status)
     │   ├── NotFoundError         404
     │   ├── ValidationError       422
     │   ├── RateLimitError        429
     │   └── ServerError           5xx
-    ├── TransportError            the network; too many redirects
+    ├── TransportError            a failure of the network; too many redirects
     │   └── RequestTimeoutError   a time-out; also a TimeoutError
-    └── DecodeError               a body that is not what it should be
-        └── DownloadError         a file that is not whole, or is not what it should be
+    └── DecodeError               a body that is not as expected
+        └── DownloadError         a file that is incomplete, or not as expected
 
-Wrong arguments are not among them: they are a `ValueError` or a `TypeError`, raised before
-anything is sent.
+Invalid arguments raise a `ValueError` or a `TypeError` instead, before anything is sent.
 """
 
 from __future__ import annotations
@@ -53,9 +52,9 @@ class Error(Exception):
     Attributes
     ----------
     request : httpx.Request or None
-        The request that failed, its credentials taken out.
+        The request that failed, without its credentials.
     response : httpx.Response or None
-        What the server answered, where it did.
+        The response of the server, if there was one.
     """
 
     request: httpx.Request | None = None
@@ -86,11 +85,11 @@ class RequestTimeoutError(TransportError, TimeoutError):
 
 
 class DecodeError(Error):
-    """The server sent a body that is not what it should be."""
+    """The server sent a body that is not as expected."""
 
 
 class DownloadError(DecodeError):
-    """A file did not arrive whole, or is not what it should be."""
+    """A file is incomplete, or not as expected."""
 
 
 class APIError(Error):
@@ -101,14 +100,14 @@ class APIError(Error):
     status_code : int
         The HTTP status.
     message : str
-        What the server said of it; the text of the exception.
+        The server's message; the text of the exception.
     response_body : object, optional
-        The answer's body: decoded where it is JSON, text otherwise.
+        The body of the response: decoded if it is JSON, otherwise text.
 
     Attributes
     ----------
     retry_after : float or None
-        The seconds that the server asked to wait for, where it did.
+        The time that the server asked to wait, in seconds, if it did.
 
     Examples
     --------
@@ -132,15 +131,15 @@ class APIError(Error):
 
 
 class AuthenticationError(APIError):
-    """The credentials are missing, wrong, expired, or not enough."""
+    """The credentials are missing, wrong, expired, or insufficient."""
 
 
 class NotFoundError(APIError):
-    """The server does not have what was asked for."""
+    """The server does not have the requested resource."""
 
 
 class ValidationError(APIError):
-    """The server refused a parameter."""
+    """The server rejected a parameter."""
 
 
 class RateLimitError(APIError):
@@ -160,23 +159,23 @@ _CLASSES: dict[int, type[APIError]] = {
 }
 
 
-# Where APIs put what they say of an error: FastAPI, many others, and RFC 9457.
+# The keys of an error's message: FastAPI's, those of many others, and RFC 9457's.
 _MESSAGE_KEYS = ("detail", "message", "error", "title")
 
 
 def error_message(body: object) -> str | None:
-    """Return what a server says of an error, read from the decoded body of its answer.
+    """Return the message in the decoded body of an error response.
 
     Parameters
     ----------
     body : object
-        The body: JSON, or text where it is not JSON.
+        The body: JSON, or text if it is not JSON.
 
     Returns
     -------
     str or None
         The first of ``detail``, ``message``, ``error`` and ``title`` (problem details, RFC 9457)
-        that says something; a list of problems, as FastAPI sends it with a 422, is joined.
+        that is not empty; a list of problems, as in FastAPI's 422 responses, is joined.
 
     Examples
     --------
@@ -206,9 +205,9 @@ def from_status(
     body : object
         Its decoded body.
     classes : Mapping
-        The error classes of statuses that have a meaning of their own for this call.
+        The error classes of statuses that have a special meaning for this call.
     read_message : callable
-        Reads the server's message from the body; returns None where there is none.
+        Function that returns the server's message in the body, or None if there is none.
     """
     status = response.status_code
     general = _CLASSES.get(status, ServerError if status >= 500 else APIError)
@@ -231,7 +230,7 @@ def _status_line(response: httpx.Response, body: object) -> str:
 def _problem(item: object) -> str:
     if not isinstance(item, dict):
         return _text(item)
-    # The input that FastAPI repeats here is left out: it may be a password.
+    # FastAPI repeats the input here, which may be a password.
     said = {name: value for name, value in item.items() if name != "input"}
     location = said.get("loc")
     place = ".".join(map(_text, location)) if isinstance(location, list) else ""

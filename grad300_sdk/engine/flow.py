@@ -1,8 +1,7 @@
-"""What a call wants done, described without doing it.
+"""Flows and effects: what a call does, described without doing it.
 
-A *flow* is a generator: it yields effects, and receives what came of them. It does no I/O, so
-one and the same flow serves both clients; the driver, :mod:`.network.driver`, performs its
-effects.
+A *flow* is a generator that yields effects and receives their results. It does no I/O, so the same
+flow serves both clients; the driver, :mod:`.network.driver`, performs its effects.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Sink(Protocol):
     """An object that a body can be streamed into."""
 
     def headers(self) -> Mapping[str, str]:
-        """Return the headers to ask with, before each attempt: for the rest of a file, say."""
+        """Return the headers of the next attempt, which may request only the rest of a file."""
         ...
 
     def begin(self, response: httpx.Response) -> object:
@@ -60,7 +59,7 @@ class Sink(Protocol):
         ...
 
     def write(self, data: bytes) -> object:
-        """Take the next piece of the body."""
+        """Receive the next piece of the body."""
         ...
 
 
@@ -74,24 +73,24 @@ class Send(Struct, frozen=True, kw_only=True):
     path : str
         A path below the client's base URL, or an absolute URL.
     params : Mapping or None
-        The query: None is left out, a list is repeated.
+        The query: None is left out, a list repeats its name.
     json, data, files, content : object
-        The body, as JSON, as a form, as a multipart upload, as bytes. A file is a `FileContent`,
-        or ``(name, FileContent)``.
+        The body, as JSON, as a form, as a multipart upload, or as bytes. A file is a
+        `FileContent`, or ``(name, FileContent)``.
     headers : Mapping or None
-        Headers besides the client's own.
+        Headers in addition to the client's.
     expects_json : bool
-        Whether JSON is asked for; its size is then bounded.
+        Whether JSON is requested, whose size is limited.
     anonymous : bool
         Whether the client's credentials are left out.
     secrets : tuple of str
         The form fields whose values must not be shown.
     errors : Mapping
-        The error classes of statuses that have a meaning of their own for this request.
+        The error classes of statuses that have a special meaning for this request.
     timeout : float, httpx.Timeout or None
-        Seconds for each wait on the network; None for the client's.
+        Maximum time of each wait on the network, in seconds; None for the client's.
     sink : Sink or None
-        Where the body goes, piece by piece, in place of the response.
+        Object that receives the body, piece by piece, instead of the response.
     """
 
     method: str
@@ -114,12 +113,12 @@ class Send(Struct, frozen=True, kw_only=True):
 
     @property
     def has_body(self) -> bool:
-        """Whether something is sent besides the headers."""
+        """Whether the request has a body."""
         return not (self.json is self.data is self.files is self.content is None)
 
 
 class Exchange(Struct, frozen=True):
-    """Send a request as it is and return whatever is answered: no retry, no redirect."""
+    """Send a request once and return its response, whatever its status."""
 
     send: Send
     request: httpx.Request
@@ -138,8 +137,8 @@ class Sleep(Struct, frozen=True):
 class Gather(Struct, frozen=True):
     """Run several flows, at most `limit` at once, and return their results in order.
 
-    A flow is drawn only when there is room for one more. After the first failure the others
-    are cancelled wherever they are, and it is raised once none of them runs any more.
+    A flow is taken from `flows` only when it can start. After the first failure the others are
+    cancelled, and the failure is raised once all of them have ended.
     """
 
     flows: Iterable[Flow[Any]]
@@ -151,7 +150,7 @@ class Gather(Struct, frozen=True):
 
 
 class Chunks(Struct, frozen=True):
-    """Send a request, and hand the pieces of its body to the caller who iterates."""
+    """Send a request, and pass the pieces of the response's body to the caller who iterates."""
 
     send: Send
 
@@ -163,7 +162,7 @@ class Exclusive(Struct, frozen=True):
 
 
 class Items(Struct, Generic[T_co], frozen=True):
-    """Hand these items to the caller who iterates."""
+    """Pass these items to the caller who iterates."""
 
     items: Iterable[T_co]
 
@@ -174,9 +173,9 @@ ItemsFlow: TypeAlias = Generator[Effect | Items[T] | Chunks, Any, None]
 
 
 class RunningFlow(Generic[T]):
-    """A flow under way: the effect that it waits for, and in the end its result.
+    """A flow in progress: the effect that it is waiting for, and finally its result.
 
-    It runs to its first effect when it is made; `effect` is None once it has ended.
+    It runs to its first effect when it is created; `effect` is None once it has ended.
     """
 
     def __init__(self, flow: Generator[Any, Any, T]) -> None:
@@ -186,15 +185,15 @@ class RunningFlow(Generic[T]):
         self._advance(flow.send, None)
 
     def answer(self, answer: object) -> None:
-        """Send the flow what came of its effect."""
+        """Send the flow the result of its effect."""
         self._advance(self._flow.send, answer)
 
     def fail(self, error: BaseException) -> None:
-        """Raise in the flow what its effect raised."""
+        """Raise in the flow the error of its effect."""
         self._advance(self._flow.throw, error)
 
     def close(self) -> None:
-        """End the flow where it is."""
+        """Close the flow before its end."""
         self._flow.close()
         self.effect = None
 

@@ -1,4 +1,4 @@
-"""URI templates (RFC 6570): uritemplate expands them, and what it lets through is checked here.
+"""URI templates (RFC 6570), expanded by uritemplate and checked for what it lets through.
 
 uritemplate leaves ``.`` and ``..`` as they are (httpx then resolves them), drops ``0`` and
 ``False``, and ignores misspelt variables.
@@ -20,7 +20,7 @@ __all__ = ["SAFE", "Template", "check_path", "compiled", "encode_query"]
 # RFC 3986, section 3.3 and 3.4: what a path and a query may hold besides letters and digits.
 SAFE = "%/?:@!$&'()*+,;=-._~"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# A template whose variables are names alone, without an operator (RFC 6570, section 3.2.2).
+# A template whose variables are plain names, without an operator (RFC 6570, section 3.2.2).
 _PLAIN = re.compile(r"(?:[^{}]|\{[A-Za-z_][A-Za-z0-9_]*\})*")
 _QUERY_OPERATORS = ("?", "&")
 # A segment of one or two dots, percent-encoded or not.
@@ -33,12 +33,12 @@ class Template:
     Parameters
     ----------
     text : str
-        The template, ``/users/{user_id}`` for one.
+        The template, such as ``/users/{user_id}``.
 
     Raises
     ------
     ValueError
-        Where braces do not match, a variable has no proper name, or a part would never be sent.
+        If braces do not match, the name of a variable is invalid, or a part would never be sent.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class Template:
             self._parse_operators()
 
     def _parse_operators(self) -> None:
-        from uritemplate import URITemplate  # most templates do without its import
+        from uritemplate import URITemplate  # which most templates do not need
 
         self._uri = URITemplate(self.text)
         self.names = tuple(self._uri.variable_names)
@@ -82,19 +82,19 @@ class Template:
         Parameters
         ----------
         values : Mapping
-            A value for each variable. One of a query may be None and is then left out.
+            A value for each variable. A value of None in the query is left out.
 
         Returns
         -------
         str
-            The path, with its query where the template has one.
+            The path, with its query if the template has one.
 
         Raises
         ------
         TypeError
-            If a variable is missing or misspelt, or its value is None or of no use in a URL.
+            If a variable is missing or misspelt, or its value cannot stand in a URL.
         ValueError
-            If a value is empty, ``.`` or ``..``, or has a lone surrogate in it.
+            If a value is empty, ``.`` or ``..``, or contains a lone surrogate.
         """
         if self._pieces is not None and not values and not self.names:
             return self._pieces[0]
@@ -144,7 +144,7 @@ def _check_segment(name: str, value: str | list[str]) -> None:
 
 
 def check_path(path: str) -> None:
-    """Raise `ValueError` for a path with a segment ``.`` or ``..``: servers resolve those."""
+    """Raise a `ValueError` for a path with a segment ``.`` or ``..``, which servers resolve."""
     _text(path, "path")
     if ("." in path or "%" in path) and _DOTS.search(path.partition("?")[0]):
         raise ValueError(
@@ -153,7 +153,7 @@ def check_path(path: str) -> None:
 
 
 def encode_query(params: Mapping[str, Any]) -> str:
-    """Return a query: None is left out, ``0`` and ``False`` are sent, a list is repeated."""
+    """Return a query: None is left out, ``0`` and ``False`` are sent, a list repeats its name."""
     if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
         raise TypeError(f"params is {params!r}, but must be a mapping of names to values")
     return "&".join(

@@ -1,4 +1,4 @@
-"""Text in messages: shortened, made printable, and compared with the names that are known."""
+"""Text in messages: shortened, made printable, and compared with known names."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["excerpt", "nearest", "printable"]
 
 
 def printable(text: str) -> str:
-    r"""Return a text with each character that a terminal would obey or hide written as an escape.
+    r"""Return a text with an escape for each character that a terminal would obey or hide.
 
-    What `str.isprintable` accepts stays: control characters, line breaks, bidirectional marks and
-    lone surrogates do not.
+    These are the characters that `str.isprintable` does not accept: control characters, line
+    breaks, bidirectional marks, lone surrogates and others.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def excerpt(text: str, length: int = 80) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return the end of a message that names the nearest of some names, if one is near.
+    """Return the end of a message that suggests the nearest of some names, if one is near enough.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     >>> nearest("x", ["get", "search"])
     ''
     """
-    from difflib import get_close_matches  # only a mistake needs it
+    from difflib import get_close_matches  # needed only for a mistake
 
     found = get_close_matches(name, list(names), n=1)
     return f"; did you mean {found[0]!r}?" if found else ""

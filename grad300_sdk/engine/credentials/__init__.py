@@ -1,4 +1,4 @@
-"""What identifies a user to a server, and where that is found."""
+"""Credentials: their kinds, and where a client finds them."""
 
 from .chain import CredentialChain, is_loopback
 from .kinds import (

@@ -20,9 +20,14 @@ from .netrc import netrc_account
 
 __all__ = ["CredentialChain", "is_loopback"]
 
+# The sources of credentials that are found: two environment variables, and a kind of file.
+_NAMED_FILE = "BEARER_TOKEN_FILE"
+_RUNTIME_FILE = "XDG_RUNTIME_DIR"
+_NETRC = "netrc"
+
 
 class CredentialChain(Struct, frozen=True, kw_only=True):
-    """The credentials that were passed to a client, and the places where others may be found.
+    """The credentials passed to a client, and the places to look for others.
 
     Attributes
     ----------
@@ -31,22 +36,22 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     token, token_file, user, password : str or None
         Credentials that the user passed.
     force_noauth : bool
-        Whether no credentials are used, not even those that could be found.
+        Whether to use no credentials, even if some could be found.
     fail_if_noauth : bool
-        Whether it is an error if there are no credentials.
+        Whether to raise a `ValueError` if there are no credentials.
     log_in : callable or None
-        Returns the flow that logs in with a user and a password and returns a bearer token. If
-        it is None, both are sent with each request: HTTP basic authentication.
+        Function that takes a user name and a password, and returns the flow that logs in and
+        returns a bearer token. None to send both with each request: HTTP basic authentication.
     auth_reload : bool
-        Whether a token is renewed before it expires.
+        Whether to renew a token before it expires.
     auth_reload_timeout : float
-        The number of seconds before it expires.
+        Time before the token's expiry at which it is renewed, in seconds.
     allow_http : bool
-        Whether credentials may go over plain http.
+        Whether credentials may be sent over plain HTTP.
     is_proxied : bool
         Whether requests leave this machine through a proxy; a client fills it in.
     accept_issued : bool
-        Whether a token that is found may name an issuer (``iss``).
+        Whether to use a token that was found even if it names an issuer (``iss``).
     """
 
     base_url: str = ""
@@ -82,7 +87,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
             raise ValueError("Use either 'token' or both 'user' and 'password', not both.")
 
     def resolve(self) -> Credentials:
-        """Return the first credentials that exist; nothing is sent."""
+        """Return the first credentials that exist, without sending anything."""
         if self.force_noauth:
             return Anonymous()
         for passed in (self._token, self._token_file, self._user):
@@ -111,7 +116,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         return is_http and leaves and not self.allow_http
 
     def warn_if_plain(self) -> None:
-        """Warn that credentials cross a network unencrypted."""
+        """Warn if credentials would cross a network unencrypted."""
         if self.is_plain:
             warnings.warn(
                 f"credentials go to {self.host} over plain http, where others can read them; "
@@ -138,25 +143,25 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         return self._from_account(self.user, self.password, "user and password")
 
     def _named_file(self) -> Credentials | None:
-        path = os.environ.get("BEARER_TOKEN_FILE")
+        path = os.environ.get(_NAMED_FILE)
         if not path:
             return None
         if not os.path.lexists(path):
             warnings.warn(
-                f"the environment variable BEARER_TOKEN_FILE names {path}, which does not exist",
+                f"the environment variable {_NAMED_FILE} names {path}, which does not exist",
                 EngineWarning,
                 stacklevel=2,
             )
             return None
-        return self._from_other(Path(path), _NAMED_FILE)
+        return self._from_shared_file(Path(path), _NAMED_FILE)
 
     def _runtime_file(self) -> Credentials | None:
-        directory = os.environ.get("XDG_RUNTIME_DIR")
+        directory = os.environ.get(_RUNTIME_FILE)
         if not directory or not hasattr(os, "getuid"):
             return None
         path = Path(directory, f"bt_u{os.getuid()}")
         is_there = path.is_file() and os.access(path, os.R_OK)
-        return self._from_other(path, _RUNTIME_FILE) if is_there else None
+        return self._from_shared_file(path, _RUNTIME_FILE) if is_there else None
 
     def _netrc(self) -> Credentials | None:
         path = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
@@ -179,7 +184,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     def _from_file(self, path: Path, source: str) -> TokenFile:
         return TokenFile(path=path, source=source, reload_before=self._reload_before)
 
-    def _from_other(self, path: Path, source: str) -> Credentials | None:
+    def _from_shared_file(self, path: Path, source: str) -> Credentials | None:
         """Return the token of a file that any service may write, if it is meant for this one."""
         try:
             found = self._from_file(path, source)
@@ -191,11 +196,6 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     @property
     def _reload_before(self) -> float | None:
         return float(self.auth_reload_timeout) if self.auth_reload else None
-
-
-_NAMED_FILE = "BEARER_TOKEN_FILE"
-_RUNTIME_FILE = "XDG_RUNTIME_DIR"
-_NETRC = "netrc"
 
 
 def is_loopback(host: str) -> bool:

@@ -37,7 +37,7 @@ _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Credentials(ABC):
-    """What authorizes requests.
+    """Credentials, which authorize requests.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Credentials(ABC):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The texts that must not be shown, even where a server repeats them."""
+        """The texts that must not be shown, even if a server repeats them."""
         return ()
 
     @abstractmethod
@@ -68,7 +68,7 @@ class Credentials(ABC):
         """Return the ``Authorization`` header of the next request; the flow may log in."""
 
     def renew(self, refused: str) -> Flow[bool]:
-        """Replace a header that the server refused; return whether there is another one now."""
+        """Renew a header that the server rejected; return whether there is a different one now."""
         yield from ()
         return False
 
@@ -97,12 +97,12 @@ class Elsewhere(Anonymous):
 
 
 class Token(Credentials):
-    """A bearer token (RFC 6750) that the user passed: it is never replaced.
+    """A bearer token (RFC 6750) that the user passed, and that is never renewed.
 
     Parameters
     ----------
     token : str
-        The token; white space around it is trimmed.
+        The token; surrounding white space is removed.
     source : str
         Where it comes from.
     """
@@ -123,7 +123,7 @@ class Token(Credentials):
 
 
 class Basic(Credentials):
-    """A user name and a password sent with each request: HTTP basic authentication (RFC 7617).
+    """HTTP basic authentication (RFC 7617): a user name and a password sent with each request.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ class Basic(Credentials):
     Raises
     ------
     ValueError
-        If the user name is empty or has a colon in it, or one of them a control character.
+        If the user name is empty or contains a colon, or either contains a control character.
     """
 
     curl_option: ClassVar[str] = '--user "$USERNAME:$PASSWORD"'
@@ -150,11 +150,11 @@ class Basic(Credentials):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The password, and both as they are sent."""
+        """The password, and the encoded account."""
         return self.password, self._encoded
 
     def authorize(self) -> Flow[str | None]:
-        """Return the header with both."""
+        """Return the header with the encoded account."""
         yield from ()
         return f"Basic {self._encoded}"
 
@@ -171,13 +171,13 @@ class _Renewable(Credentials):
     source : str
         Where it comes from.
     reload_before : float or None
-        The number of seconds before its expiry at which the token is renewed; None to wait until
-        the server refuses it.
+        Time before the token's expiry at which it is renewed, in seconds; None to wait until the
+        server rejects it.
 
     Attributes
     ----------
     token : str
-        The token; empty before there is one.
+        The token; empty until there is one.
     now : callable
         Returns the time, in seconds since 1970.
     """
@@ -200,21 +200,21 @@ class _Renewable(Credentials):
         return (self.token,)
 
     def authorize(self) -> Flow[str | None]:
-        """Return the header with the token, renewed first where that is due."""
+        """Return the header with the token, which is renewed first if it is due."""
         if not self.token or self.now() >= self._renew_at:
             yield Exclusive(self._renew(self._renewals, is_needed=not self.token))
         return _bearer(self.token)
 
     def renew(self, refused: str) -> Flow[bool]:
-        """Renew the token, once for all requests that were refused with it."""
+        """Renew the token, once for all requests that were rejected with it."""
         if refused == _bearer(self.token) and self.token != self._lost:
             yield Exclusive(self._renew(self._renewals, is_needed=True))
         return refused != _bearer(self.token)
 
     def _renew(self, renewals: int, *, is_needed: bool) -> Flow[None]:
-        """Renew the token, or share the outcome of the flow that did so in the meantime.
+        """Renew the token, or share the outcome of the flow that renewed it in the meantime.
 
-        Where the old token may still do, a failure is not one.
+        A failure is ignored if the old token may still be valid.
         """
         if renewals != self._renewals:
             if self._failure is not None:
@@ -247,7 +247,7 @@ class _Renewable(Credentials):
 
 
 class TokenFile(_Renewable):
-    """A file that holds a bearer token; it is read when this object is made.
+    """A file that holds a bearer token; it is read when this object is created.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ class TokenFile(_Renewable):
     source : str
         Where it comes from.
     reload_before : float, optional
-        The number of seconds before its expiry at which the token is read again.
+        Time before the token's expiry at which the file is read again, in seconds.
     """
 
     def __init__(
@@ -272,23 +272,23 @@ class TokenFile(_Renewable):
 
 
 class Login(_Renewable):
-    """A user name and a password, used to log in at the first request.
+    """A user name and a password, with which the first request logs in.
 
     Parameters
     ----------
     user, password : str
         The account.
     log_in : callable
-        Returns the flow that logs in and returns a bearer token.
+        Function that returns the flow that logs in and returns a bearer token.
     source : str
         Where the account comes from.
     reload_before : float, optional
-        The number of seconds before its expiry at which the token is replaced.
+        Time before the token's expiry at which it is renewed, in seconds.
 
     Raises
     ------
     ValueError
-        If one of them is empty, or can't be encoded.
+        If either is empty or can't be encoded.
     """
 
     def __init__(
@@ -317,7 +317,7 @@ class Login(_Renewable):
         try:
             return check_token(token)
         except (TypeError, ValueError) as error:
-            raise DecodeError(f"the log-in did not return a token: {error}") from None
+            raise DecodeError(f"the login did not return a token: {error}") from None
 
 
 def _bearer(token: str) -> str:
@@ -333,7 +333,7 @@ def _check_account(user: object, password: object) -> None:
 
 
 def check_token(token: object) -> str:
-    """Return a token without white space around it; no message shows it."""
+    """Return a token without surrounding white space; no message shows it."""
     if not isinstance(token, str):
         raise TypeError(f"a token must be a str, not {type(token).__name__}")
     trimmed = token.strip()
@@ -360,7 +360,7 @@ def read_token(path: Path) -> str:
 
 
 def read_claims(token: str) -> dict[str, Any]:
-    """Return what a JSON Web Token claims, unverified; nothing for a token of another kind."""
+    """Return the claims of a JSON Web Token, unverified; none for another kind of token."""
     jwt = _pyjwt()
     try:
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})

@@ -15,7 +15,7 @@ _MACHINE = re.compile(rb'(?:^|\s)machine\s+"?([^\s"]+)')
 
 
 def netrc_account(path: Path, host: str) -> tuple[str, str] | None:
-    """Return the user and the password for a host; the default entry does not count.
+    """Return the user and the password for a host; the default entry is ignored.
 
     Raises
     ------
@@ -34,10 +34,10 @@ def netrc_account(path: Path, host: str) -> tuple[str, str] | None:
     except OSError:
         return None
     except (NetrcParseError, UnicodeError) as error:
-        # What the parser says may show a password: the error stays out of the context of ours.
+        # The parser's message may show a password: its error must not be the context of ours.
         line = getattr(error, "lineno", None)
     if hosts is None:
-        if host in _named_hosts(path):
+        if host in _read_hosts(path):
             raise ValueError(f"the netrc file {path}{_problem(path, host, line)}")
         return None
     entry = {name.lower(): entry for name, entry in hosts.items()}.get(host)
@@ -57,7 +57,7 @@ def _problem(path: Path, host: str, line: int | None) -> str:
     return f", line {line or '?'}: it can't be read, and has an entry for {host}"
 
 
-def _named_hosts(path: Path) -> set[str]:
+def _read_hosts(path: Path) -> set[str]:
     """Return the hosts that a file names, whatever else is in it."""
     found = _MACHINE.findall(_COMMENT.sub(b"", path.read_bytes()))
     return {name.decode(errors="replace").lower() for name in found}

@@ -1,1 +1,1 @@
-"""What an API's tree is declared with: nodes, endpoints, and the calls that come of them."""
+"""The parts of a tree: nodes, endpoints, and the calls that are made from them."""

@@ -1,4 +1,4 @@
-"""Nodes that are calls too, as ``client.login`` is."""
+"""Nodes that can be called, such as ``client.login``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ P = ParamSpec("P")
 class CallableNode(Node[M]):
     """A node that can be called, and has the attributes of a call.
 
-    Its class declares the call as an endpoint, and takes over the attributes::
+    Its class declares the call as an endpoint, and copies its attributes::
 
         class Login(CallableNode[M], template="{+parent}/login"):
             @endpoint("POST", "/token")
@@ -39,7 +39,7 @@ class CallableNode(Node[M]):
     def __init__(self, parent: Node[M] | None, /, **variables: object) -> None:
         super().__init__(parent, **variables)
         call = call_of(self, "__call__")
-        # `inspect` would not look for it in a descriptor, and `help` shows the class's.
+        # `inspect` would not find it in a descriptor, and `help` would show the class's.
         self.__signature__ = call.__signature__
         self.__doc__ = call.__doc__
 
@@ -53,7 +53,7 @@ class CallableNode(Node[M]):
 
 
 class _CallAttribute(Generic[P, T]):
-    """An attribute of a call, as its node has it."""
+    """An attribute of a call, on its node."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -64,7 +64,7 @@ class _CallAttribute(Generic[P, T]):
 
 
 class _Response(_CallAttribute[P, Any]):
-    """The `response` of a call, as its node has it."""
+    """The `response` of a call, on its node."""
 
     @overload
     def __get__(self, node: Node[Sync], owner: type, /) -> Callable[P, httpx.Response]: ...

@@ -1,4 +1,4 @@
-"""Calls: the leaves of a tree, each of which sends a request, and can be looked at before."""
+"""Calls: the leaves of a tree, which send requests and can be inspected before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ X = TypeVar("X")  # what its `response` returns: httpx.Response, or a coroutine 
 
 
 class Described(Protocol):
-    """The declaration of a call: an endpoint, whose module makes calls."""
+    """The declaration of a call: an `Endpoint`, which is defined above this module."""
 
     method: str
     suffix: str
@@ -52,9 +52,9 @@ class _CallDoc:
 
 
 class Call(Helpful, Generic[P, F, R, X]):
-    """A call of a node: calling it sends its request, which can be looked at before.
+    """A call of a node, which sends a request and can be inspected before.
 
-    `request`, `response` and `curl` take, and check, the arguments of the call itself.
+    `request`, `response` and `curl` take and check the arguments of the call itself.
     """
 
     if not TYPE_CHECKING:
@@ -114,8 +114,8 @@ class Call(Helpful, Generic[P, F, R, X]):
             return cast("X", self.client.driver.run(first_response(flow)))
 
     def curl(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Return a curl command that sends the same, without any secret."""
-        from ..exploring.curl import curl  # with what it needs of the shell's rules
+        """Return a curl command that sends the same request, without any secret."""
+        from ..exploring.curl import curl  # seldom needed
 
         with short_tracebacks:
             return curl(self.client.session, self._first(*args, **kwargs))

@@ -64,8 +64,8 @@ M = TypeVar("M", bound=Mode)
 N = TypeVar("N", bound="Node[Any]")
 T_co = TypeVar("T_co", covariant=True)
 
-# What the engine asks each node for.
-_TAKEN = {"client", "members", "parent", "path", "python_path", "template", "variables"}
+# The attributes that the engine needs of each node.
+_RESERVED = {"client", "members", "parent", "path", "python_path", "template", "variables"}
 
 
 class Declaration:
@@ -78,7 +78,7 @@ class Declaration:
 
 def _check_attributes(cls: type[Node[Any]]) -> None:
     for name, value in vars(cls).items():
-        if name in _TAKEN and isinstance(value, Declaration):
+        if name in _RESERVED and isinstance(value, Declaration):
             raise TypeError(
                 f"{cls.__name__}: no call and no node below can be called {name!r}, "
                 "as nodes have something of that name"
@@ -130,7 +130,7 @@ class Node(Helpful, Generic[M]):
         A value for each variable of the template.
     """
 
-    # What a class without it declares mirrors a URL, and is drawn.
+    # False in a class whose own attributes mirror no URL, and are not drawn.
     _mirrors_url: ClassVar[bool] = False
     _template: ClassVar[Template] = compiled("")
     _hidden_names = frozenset({"members", "python_path", "variables"})
@@ -168,7 +168,10 @@ class Node(Helpful, Generic[M]):
     def variables(self) -> dict[str, Any]:
         """The values of the template's variables, from the root down to this node."""
         above = {} if self.parent is None else self.parent.variables
-        return above | {name: getattr(self, name) for name in self._template.names}
+        return above | self._own_variables()
+
+    def _own_variables(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._template.names}
 
     @classmethod
     def members(cls) -> Iterator[Member]:
@@ -194,8 +197,10 @@ class Node(Helpful, Generic[M]):
         if self.parent is None:
             return "client"
         above = self.parent.python_path()
-        values = {name: getattr(self, name) for name in self._template.names}
-        values = {n: v.value if isinstance(v, Enum) else v for n, v in values.items()}
+        values = {
+            name: value.value if isinstance(value, Enum) else value
+            for name, value in self._own_variables().items()
+        }
         for member in self.parent.members():
             if member.node_class is type(self):
                 arguments = ", ".join(map(repr, values.values()))
@@ -224,7 +229,7 @@ class Node(Helpful, Generic[M]):
             iter(self)
 
     def tree(self) -> Tree:
-        """Return the tree of all calls from here on: how they are written, what they send."""
+        """Return the tree of all calls below this node."""
         return Tree(self)
 
     @property
@@ -248,7 +253,7 @@ class RootNode(Node[M]):
     Attributes
     ----------
     session : Session
-        What the requests have in common.
+        What the requests of the client share.
     driver : Driver
         What sends them.
     mode : type
@@ -267,12 +272,12 @@ class RootNode(Node[M]):
 
     @property
     def base_api_url(self) -> str:
-        """The URL below which the tree stands, without a slash at its end."""
+        """The URL below which the tree stands, without a trailing slash."""
         return self.session.requests.base_url
 
     @property
     def max_connections(self) -> int:
-        """The largest number of connections that are open at once."""
+        """The maximum number of simultaneous connections."""
         return self.driver.network.options.max_connections
 
     @property
@@ -288,8 +293,8 @@ class RootNode(Node[M]):
 class branch(Declaration, Generic[T_co]):
     """Declare the node below another, as a property does.
 
-    IPython evaluates no property while it completes, since that may do anything. It does
-    evaluate this, so that it finds the keys in ``client.scans["``.
+    IPython does not evaluate a property for completion, since it may do anything. It does evaluate
+    this, and so finds the keys in ``client.scans["``.
 
     Parameters
     ----------
@@ -388,7 +393,7 @@ def _returned_nodes(function: Any) -> Iterator[type[Node[Any]]]:
 
 
 def _alternative(cls: type[Node[Any]]) -> str:
-    """Return the end of a message that names what can be iterated over in place of a node."""
+    """Return the end of a message that names what to iterate over instead of a node."""
     calls = [f"{n}()" for n in dir(cls) if getattr(getattr(cls, n, None), "yields_items", False)]
     return f"; use its {' or '.join(calls)} to iterate" if calls else ", and is not a list"
 

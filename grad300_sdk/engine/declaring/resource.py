@@ -1,4 +1,4 @@
-"""A node for any path, for whatever a tree lacks."""
+"""A node for any path, for what the tree does not have."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ class Resource(Node[M]):
         Parameters
         ----------
         params : Mapping, optional
-            The query: None is left out, ``0`` and ``False`` are sent, a list is repeated.
+            The query: None is left out, ``0`` and ``False`` are sent, a list repeats its name.
         json, data, files, content : object, optional
-            The body, as JSON, as a form, as a multipart upload, as bytes. A file is bytes, a path,
-            or an open file; ``(name, file)`` sends it under that name.
+            The body, as JSON, as a form, as a multipart upload, or as bytes. A file is bytes, a
+            path, or an open file; ``(name, file)`` sends it under that name.
         headers : Mapping, optional
-            Headers besides the client's own.
+            Headers in addition to the client's.
 
         Returns
         -------
         object
-            The decoded JSON of the answer, or its bytes if it is not JSON.
+            The decoded JSON of the response, or its bytes if it is not JSON.
 
         Raises
         ------

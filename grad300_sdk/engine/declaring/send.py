@@ -1,4 +1,4 @@
-"""How an endpoint sends its request, and what it makes of the answer."""
+"""How an endpoint sends its requests and decodes the responses."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class SendOptions(TypedDict, total=False):
 
 
 class Sender:
-    """Sends the requests of one call, whose method and path it knows.
+    """Sends the requests of one call, by default with the method and path of the call.
 
     Calling it, and each method but `chunks`, returns a flow: an endpoint returns it, or continues
-    with its result after ``yield from``. Their keywords are the parts of the request, as `Send`
-    has them: ``params``, ``json``, ``data``, ``files`` and others.
+    with its result after ``yield from``. The keywords are the parts of the request, as in `Send`:
+    ``params``, ``json``, ``data``, ``files`` and others.
     """
 
     __slots__ = ("_defaults",)
@@ -55,7 +55,7 @@ class Sender:
         self._defaults: dict[str, Any] = {"method": method, "path": path}
 
     def __call__(self, **options: Unpack[SendOptions]) -> Flow[None]:
-        """Send a request whose answer is of no use."""
+        """Send a request, and ignore the body of its response."""
         yield Send(**{**self._defaults, **options})
 
     def response(self, **options: Unpack[SendOptions]) -> Flow[httpx.Response]:
@@ -64,28 +64,28 @@ class Sender:
         return response
 
     def content(self, **options: Unpack[SendOptions]) -> Flow[bytes]:
-        """Send a request and return the bytes of the answer."""
+        """Send a request and return the bytes of the response."""
         response = yield from self.response(**options)
         return response.content
 
     def chunks(self, **options: Unpack[SendOptions]) -> Chunks:
-        """Return the effect that sends a request and hands over its body piece by piece."""
+        """Return the effect that sends a request and passes on the body piece by piece."""
         return Chunks(Send(**{**self._defaults, **options}))
 
     def json(
         self, kind: type[T], *, key: str | None = None, **options: Unpack[SendOptions]
     ) -> Flow[T]:
-        """Send a request and return the JSON of the answer, which must be of a kind.
+        """Send a request and return the JSON of the response, which must be of a type.
 
         Parameters
         ----------
         kind : type
-            What the JSON must be, as msgspec understands types: ``list[Any]``, for one.
+            The type of the JSON, as msgspec understands it, such as ``list[Any]``.
         key : str, optional
-            The key of an object that has it; the rest of the object is ignored. ``data.items`` is
-            ``items`` within ``data``.
+            The key of the wanted value in an object, whose other keys are ignored. ``data.items``
+            is ``items`` within ``data``.
         **options
-            The parts of the request, as `Send` has them.
+            The parts of the request, as in `Send`.
 
         Returns
         -------
@@ -95,7 +95,7 @@ class Sender:
         Raises
         ------
         DecodeError
-            If the answer is not JSON of that kind.
+            If the response is not JSON of that type.
         """
         response = yield Send(**{**self._defaults, **options, "expects_json": True})
         return _content(response, kind, key, secret=bool(options.get("secrets")))
@@ -108,19 +108,19 @@ class Sender:
         Parameters
         ----------
         kind : type
-            What each item must be, as msgspec understands types.
+            The type of each item, as msgspec understands it.
         key : str
             The key of the items in a page, as for `json`.
         link : str
             The key of the link in a page: ``links.next`` is ``next`` within ``links``. The page in
             which it is missing, null or empty is the last one.
         **options
-            The parts of the first request, as `Send` has them.
+            The parts of the first request, as in `Send`.
 
         Yields
         ------
         Items
-            Those of one page.
+            The items of one page.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class Sender:
 def _content(
     response: httpx.Response, kind: type[T], key: str | None, *, secret: bool = False
 ) -> T:
-    """Return the JSON of an answer, or the part of it at a key."""
+    """Return the JSON of a response, or the part of it at a key."""
     names = () if key is None else tuple(key.split("."))
     wanted: Any = kind
     result: Any = decode_json(response, _envelope(wanted, names), secret=secret)

@@ -1,1 +1,1 @@
-"""How nodes and calls are shown: as a tree, as HTML, as curl commands, beside a description."""
+"""How nodes and calls are shown: as trees, as HTML, as curl commands, and beside OpenAPI."""

@@ -1,4 +1,4 @@
-"""What nodes say of themselves, and the branches of a tree that are drawn from it."""
+"""The members of nodes, and the branches of a tree that are made from them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Member(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     accessor : str
-        How it is written after the node: ``.get``, or nothing for a key.
+        What is written after the node: ``.get``, or nothing for a key.
     arguments : str
         The arguments, in their brackets: ``(limit=)``, ``[scan_id]``.
     suffix : str
-        What its template has after the node's.
+        The end of its template, after the node's.
     summary : str
         The first line of its documentation.
     method : str
@@ -38,7 +38,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 class Drawable(Protocol):
-    """A node, as far as it can be drawn."""
+    """A node, with what is needed to draw it."""
 
     @property
     def parent(self) -> Drawable | None:
@@ -85,7 +85,12 @@ class Branch(Struct, frozen=True):
             yield from below.lines()
 
 
-def draw_branch(classes: tuple[type[Any], ...], name: str, template: str) -> Branch:
+def draw_branch(node: Drawable, name: str | None = None) -> Branch:
+    """Return the branch of a node, under a name or as it is written in Python."""
+    return _branch((type(node),), node.python_path() if name is None else name, node.template)
+
+
+def _branch(classes: tuple[type[Any], ...], name: str, template: str) -> Branch:
     """Return the branch of the last of these classes, which lead to it from the tree's root."""
     cls: type[Drawable] = classes[-1]
     drawn = Branch(name, template, summary(cls), [], [])
@@ -95,7 +100,7 @@ def draw_branch(classes: tuple[type[Any], ...], name: str, template: str) -> Bra
         if member.node_class is None:
             drawn.calls.append(TreeLine(path, member.method, whole, member.summary))
         elif member.node_class not in classes:  # a cycle is shown once
-            drawn.branches.append(draw_branch((*classes, member.node_class), path, whole))
+            drawn.branches.append(_branch((*classes, member.node_class), path, whole))
     return drawn
 
 

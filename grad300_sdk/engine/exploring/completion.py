@@ -1,4 +1,4 @@
-"""Names that complete to what is useful, and misspelt ones that are answered with the nearest."""
+"""Completion of useful names, and suggestions for misspelt ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Helpful"]
 
 
 class _Misspelt:
-    """A ``__getattr__`` of instances alone: IPython looks into what has none in its class."""
+    """A ``__getattr__`` of instances alone: IPython completes objects whose class has none."""
 
     def __get__(self, instance: Helpful | None, owner: type) -> Callable[[str], Any]:
         if instance is None:
@@ -21,7 +21,7 @@ class _Misspelt:
 
 
 class Helpful:
-    """Completes to useful names, and answers a misspelt one with the nearest."""
+    """Completes to useful names, and suggests the nearest name for a misspelt one."""
 
     _hidden_names: ClassVar[frozenset[str]] = frozenset()
 
@@ -29,13 +29,13 @@ class Helpful:
         names = super().__dir__()
         return [n for n in names if not n.startswith("_") and n not in self._hidden_names]
 
-    if not TYPE_CHECKING:  # a type checker must still see a misspelt name
+    if not TYPE_CHECKING:  # so that type checkers still report misspelt names
         __getattr__ = _Misspelt()
 
 
 def _missing(instance: Helpful, name: str) -> Any:
     if isinstance(getattr(type(instance), name, None), property):
-        return object.__getattribute__(instance, name)  # it says itself what it lacks
+        return object.__getattribute__(instance, name)  # it raises its own error
     hint = "" if name.startswith("_") else nearest(name, dir(instance))
     # With a name, Python does not add a guess of its own.
     raise AttributeError(f"{type(instance).__name__!r} has no attribute {name!r}{hint}", name=name)

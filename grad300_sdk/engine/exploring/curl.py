@@ -23,7 +23,7 @@ __all__ = ["curl"]
 def curl(session: Session, send: Send) -> str:
     """Return the curl command that sends what a `Send` describes.
 
-    It holds no secret: a token is ``$TOKEN``, and a client's own headers are shell variables too.
+    It contains no secret: a token is ``$TOKEN``, and the client's headers are shell variables too.
     """
     request = session.preview(send)
     url = request.url
@@ -49,7 +49,7 @@ def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
             yield _secret(name)
     for name, value in own.items():
         is_secret = name.title() in SECRET_HEADERS
-        plain = f"{name}: {value}" if value else f"{name};"  # curl leaves out what ends in ":"
+        plain = f"{name}: {value}" if value else f"{name};"  # curl drops one that ends in ":"
         yield _secret(name) if is_secret else quote(plain)
     if "content-type" not in {name.lower() for name in own}:
         if send.json is not None:
@@ -59,7 +59,7 @@ def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
 
 
 def _secret(name: str) -> str:
-    """Return a header with a shell variable for its value; its name may hold what shells obey."""
+    """Return a header with a shell variable as its value; its name is quoted if it must be."""
     value = f"${_variable(name)}"
     is_plain = not {*name} & {*"$`!"}
     return f'"{name}: {value}"' if is_plain else f'{quote(f"{name}: ")}"{value}"'
@@ -84,7 +84,7 @@ def _body(send: Send, request: httpx.Request) -> Iterator[str]:
 
 
 def _quoted(name: str) -> str:
-    """Return a file's name as curl takes it in a form, where ``;`` and ``,`` would end it."""
+    """Return a file name for a form of curl's, quoted if a ``;`` or ``,`` would end it."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"' if {*name} & {*';,"'} else name
 

@@ -1,4 +1,4 @@
-"""How nodes and calls present themselves, at a prompt and in a notebook."""
+"""Nodes and calls as text and as HTML, for a prompt and a notebook."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 _WIDTH = 79
 _LONGEST_PATH = 48
-# No colours: it stands in the theme of whoever looks at it, light or dark.
+# No colours: the HTML is shown in the user's theme, light or dark.
 _FAINT = "opacity: 0.7"
 _CELL = "text-align: left; vertical-align: top; padding: 0.1em 1.2em 0.1em 0"
 _PRE = "font-family: monospace; white-space: pre-wrap; word-break: normal; margin: 0.2em 0"
@@ -39,7 +39,7 @@ _STARS: dict[Any, str] = {
 
 
 def node_text(node: Drawable, place: str) -> str:
-    """Return a line on what a node is, where it is, and what it has."""
+    """Return a line with the class, the place and the members of a node."""
     parts = []
     for member in node.members():
         is_call = member.node_class is None and member.accessor
@@ -49,14 +49,14 @@ def node_text(node: Drawable, place: str) -> str:
 
 
 def call_text(call: Any) -> str:
-    """Return a line on what a call sends, and how it is made."""
+    """Return a line with the request and the arguments of a call."""
     request = f"{call.method} {_shorten(call.path)}".strip(" *")  # some calls send anything
     head = f"<call {request}: " if request else "<call "
     return _fit(f"{head}{_expression(call)}(", argument_names(call.__signature__), ", ", ")>")
 
 
 def argument_names(signature: inspect.Signature) -> list[str]:
-    """Return the names of a call's arguments, with an ``=`` where they are optional."""
+    """Return the names of a call's arguments, with an ``=`` if they are optional."""
     return [
         f"{_STARS.get(parameter.kind, '')}{parameter.name}"
         + ("" if parameter.default is parameter.empty else "=")
@@ -65,13 +65,13 @@ def argument_names(signature: inspect.Signature) -> list[str]:
 
 
 def _shorten(path: str) -> str:
-    """Return a path without its middle, where it is too long for a line."""
+    """Return a path without its middle if it is too long for a line."""
     half = _LONGEST_PATH // 2
     return path if len(path) <= _LONGEST_PATH else f"{path[:half]}…{path[-half:]}"
 
 
 def tree_html(branch: Branch, place: str = "", *, levels: int) -> str:
-    """Return a branch as HTML, so many levels of it unfolded."""
+    """Return a branch as HTML, with a number of levels unfolded."""
     calls = table_html(
         [
             code_html(line.call.removeprefix(branch.name)),
@@ -89,13 +89,12 @@ def tree_html(branch: Branch, place: str = "", *, levels: int) -> str:
 
 
 def node_html(node: Drawable, place: str) -> str:
-    """Return a node as HTML: where it is, its calls, and what is below it."""
-    root = draw_branch((type(node),), node.python_path(), node.template)
-    return tree_html(root, place, levels=1)
+    """Return a node as HTML: its place, its calls, and the nodes below it."""
+    return tree_html(draw_branch(node), place, levels=1)
 
 
 def call_html(call: Any) -> str:
-    """Return a call as HTML: what it sends, how it is made, and its documentation."""
+    """Return a call as HTML: its request, its signature, and its documentation."""
     heading = f"{code_html(call.python_path())} {faint_html(f'{call.method} {call.path}')}"
     signature = _pre(f"{_expression(call)}{call.__signature__}")
     summary, *more = (inspect.getdoc(call) or "").splitlines() or [""]
@@ -111,7 +110,7 @@ def table_html(rows: Iterable[Iterable[str]]) -> str:
 
 
 def _fit(head: str, parts: list[str], between: str, tail: str) -> str:
-    """Return parts joined to a line, without the last of them where it would be too long."""
+    """Return parts joined to a line, without the last ones if it would be too long."""
     text = f"{head}{between.join(parts)}{tail}"
     while len(text) > _WIDTH and parts:
         parts = parts[:-1]
@@ -120,13 +119,13 @@ def _fit(head: str, parts: list[str], between: str, tail: str) -> str:
 
 
 def _expression(call: Any) -> str:
-    """Return the name of a call as one writes it to make the call."""
+    """Return the name of a call as a program writes it."""
     name = call.python_path().rpartition(".")[2]
     return f"await {name}" if call.is_awaited else name
 
 
 def details_html(heading: str, content: str, *, is_open: bool) -> str:
-    """Return HTML that folds."""
+    """Return a heading and content below it that folds, as HTML."""
     return (
         f"<details{' open' if is_open else ''}><summary>{heading}</summary>"
         f'<div style="{_BELOW}">{content}</div></details>'
@@ -140,7 +139,7 @@ def _pre(text: str) -> str:
 
 def text_html(text: str) -> str:
     """Return text as HTML."""
-    from html import escape  # only a notebook needs its table of entities
+    from html import escape  # needed only in a notebook, and has a large table
 
     return escape(printable(text))
 
@@ -151,5 +150,5 @@ def code_html(text: str) -> str:
 
 
 def faint_html(text: str) -> str:
-    """Return code as HTML that matters less than the text beside it."""
+    """Return code as HTML that is less important than the text beside it."""
     return f'<code style="{_FAINT}">{text_html(text)}</code>'

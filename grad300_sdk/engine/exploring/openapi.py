@@ -1,4 +1,4 @@
-"""A tree compared with the OpenAPI document in which its server describes itself."""
+"""A comparison of a tree with its server's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _HEADINGS = {
     "server": "Only the server has:",
     "tree": "Only the tree has:",
 }
-# A table with more is not readable; iterating yields all, and whole.
+# The limits of a readable table; iterating yields all rows, uncut.
 _LONGEST = 200
 _MOST_SHOWN = 1000
 
 
 class OpenAPIDocument(msgspec.Struct):
-    """An OpenAPI document, as far as it is read."""
+    """The parts of an OpenAPI document that are read."""
 
     openapi: str
     paths: dict[str, dict[str, Any]] = {}
@@ -223,8 +223,8 @@ def _key(method: str, template: str) -> tuple[str, str]:
 
 
 def _call(method: str, path: str) -> str:
-    """Return a call that sends this without a tree; nothing where no call can."""
-    names: dict[str, str] = {}  # and a value, to see whether a path comes of it
+    """Return a call that sends a request without the tree, or nothing if none can."""
+    names: dict[str, str] = {}  # with a value, to check that they make a path
 
     def variable(match: re.Match[str]) -> str:
         name = re.sub(r"\W", "_", match[1], flags=re.ASCII)

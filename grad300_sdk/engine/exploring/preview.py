@@ -39,7 +39,7 @@ def first_send(flow: Generator[Any, Any, Any]) -> Send:
 def first_response(flow: Generator[Any, Any, Any]) -> Flow[httpx.Response]:
     """Run a flow up to its first successful response, and return that response.
 
-    What an unsuccessful one leads to is the flow's decision, as when it runs to its end.
+    After an unsuccessful response the flow decides what to do, as in a normal run.
     """
     failure: Exception = ValueError(_SENDS_NOTHING)
     with closing(RunningFlow(flow)) as running:

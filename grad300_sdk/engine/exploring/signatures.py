@@ -1,4 +1,4 @@
-"""The signatures of endpoints: as their arguments are checked, and as their users see them."""
+"""The signatures of endpoints: for checking arguments, and for users to see."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ __all__ = ["public_signature", "signature"]
 
 
 def signature(function: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature of a function, in which ``**fields: Unpack[Fields]`` is taken apart.
+    """Return the signature of a function, with the keys of ``**fields: Unpack[Fields]``.
 
-    Each key of the `TypedDict` becomes a parameter of its own, None where it is optional.
+    Each key of the `TypedDict` becomes a parameter; the default of an optional one is None.
     """
     own = inspect.signature(function)
-    parameters = [p for parameter in own.parameters.values() for p in _apart(parameter, function)]
+    parameters = [
+        p for parameter in own.parameters.values() for p in _expanded(parameter, function)
+    ]
     return own.replace(parameters=parameters)
 
 
-def _apart(parameter: inspect.Parameter, function: Any) -> Iterator[inspect.Parameter]:
+def _expanded(parameter: inspect.Parameter, function: Any) -> Iterator[inspect.Parameter]:
     fields = None
     if parameter.kind is parameter.VAR_KEYWORD:
         alone = SimpleNamespace(__annotations__={"fields": parameter.annotation})
@@ -47,11 +49,11 @@ def public_signature(
     Parameters
     ----------
     signature : inspect.Signature
-        The function's own, as `signature` returns it.
+        The signature of the function, as `signature` returns it.
     function : callable
         The endpoint's function, whose first two parameters are the node and the sender.
     is_bound : bool
-        Whether the node is left out, too.
+        Whether to leave out the node.
     is_awaited : bool
         Whether the client is asynchronous.
     """
@@ -76,7 +78,7 @@ class _Annotation(str):
 
 
 def _unquoted(annotation: Any, function: Any) -> Any:
-    """Return an annotation without quotes, aliases such as ``Row`` written out."""
+    """Return an annotation without quotes, and with aliases such as ``Row`` written out."""
     if not isinstance(annotation, str):
         return annotation
 

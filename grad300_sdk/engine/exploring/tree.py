@@ -17,7 +17,7 @@ _WIDEST = 100
 class Tree:
     """All calls below a node.
 
-    Its `str` has one line a call: the Python path, the HTTP method, the URI template and what
+    Its `str` has one line per call: the Python path, the HTTP method, the URI template and what
     the call does. Iterating over it yields the same as `TreeLine` objects. A notebook shows it
     with branches that fold.
 
@@ -26,12 +26,11 @@ class Tree:
     node : Node
         Where the tree begins.
     name : str, optional
-        What the node is called in the Python paths; by default, how it is reached.
+        The name of the node in the Python paths; by default, its own path.
     """
 
     def __init__(self, node: Drawable, name: str | None = None) -> None:
-        name = node.python_path() if name is None else name
-        self.root = draw_branch((type(node),), name, node.template)
+        self.root = draw_branch(node, name)
         self._lines = list(self.root.lines())
 
     def __iter__(self) -> Iterator[TreeLine]:
@@ -45,7 +44,7 @@ class Tree:
             [printable(part) for part in (line.call, line.method, line.template, line.summary)]
             for line in self._lines
         ]
-        # A call with many arguments is longer than its column, and does not widen it for all.
+        # A call with many arguments exceeds its column, and does not widen it for all.
         widths = [min(max(map(len, column)), _WIDEST) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)).rstrip()

@@ -1,1 +1,1 @@
-"""All of the engine's I/O: one driver, and the two networks that it sends by."""
+"""All network I/O of the engine: one driver, and the two networks that it uses."""

@@ -29,10 +29,10 @@ _numbers = count()
 
 
 class AsyncNetwork(Network):
-    """Waits on the event loop that runs; its connections are closed when the loop ends.
+    """Waits on the running event loop, and closes its connections when the loop ends.
 
-    A connection is checked out for one request, the last used first: httpcore's pool looks at
-    all its connections twice a request.
+    Each request checks out a connection, the last used first: httpcore's pool looks at all of its
+    connections twice per request.
     """
 
     transport_class = httpx.AsyncBaseTransport
@@ -45,7 +45,7 @@ class AsyncNetwork(Network):
     async def open(self, request: httpx.Request, guard: RateGuard) -> Opened:
         """Send a request on a connection that no other request uses."""
         stream = request.stream
-        # httpx's own is an asynchronous generator, and trio warns of one that is cut.
+        # httpx's own stream is an asynchronous generator, and trio warns if one is abandoned.
         request.stream = Unsuspended(stream)
         try:
             if self.options.transport is None:
@@ -86,7 +86,7 @@ class AsyncNetwork(Network):
         return aiter(cast("httpx.AsyncByteStream", response.stream))
 
     async def close(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
-        """End a response, and httpx's generators: trio warns of those that are abandoned."""
+        """Close a response, and httpx's generators: trio warns of those that are abandoned."""
         await response.aclose()
         with suppress(Exception):
             async for _ in pieces:
@@ -111,7 +111,7 @@ class AsyncNetwork(Network):
                 for _ in range(limit):
                     tasks.start_soon(work)
         except BaseExceptionGroup as group:
-            if group.subgroup(KeyboardInterrupt):  # of which trio makes a group
+            if group.subgroup(KeyboardInterrupt):  # which trio wraps in a group
                 raise KeyboardInterrupt from None
             raise
         if failures:
@@ -145,7 +145,7 @@ class AsyncNetwork(Network):
 
 
 class _Connection:
-    """A transport of httpx's that has one connection, and our streams below it."""
+    """An httpx transport with one connection, which uses our streams."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.transport = httpx.AsyncHTTPTransport(**options)
@@ -155,7 +155,7 @@ class _Connection:
 
 
 class _Local:
-    """What belongs to one event loop, which closes its asynchronous generators when it ends."""
+    """The connections of one event loop, which closes asynchronous generators when it ends."""
 
     def __init__(self, max_connections: int) -> None:
         self.lock = anyio.Lock()
@@ -170,7 +170,7 @@ class _Local:
         connection: _Connection | None,
         error: BaseException | None,
     ) -> None:
-        """Return a connection; httpcore has closed one whose answer was cut."""
+        """Return a connection; httpcore has closed it if the response was cut."""
         try:
             if connection is not None and has_leftover(connection.transport):
                 self.connections.discard(connection)

@@ -1,4 +1,4 @@
-"""What both networks share: their options, their proxies, and one TLS context a process."""
+"""What both networks share: options, proxies, and one TLS context per process."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ __all__ = [
     "reset_in_children",
 ]
 
-# A response whose body is still to come, and what returns its connection: it is told the error
-# in which the connection may have become unusable.
+# A response whose body has not been read, and the function that returns its connection. It takes
+# the error, if any, that may have made the connection unusable.
 Opened: TypeAlias = tuple[httpx.Response, Callable[[BaseException | None], Awaitable[None]]]
 
 
@@ -49,7 +49,7 @@ class NetworkOptions(Struct, frozen=True, kw_only=True):
 
 
 class Network(ABC):
-    """What a driver sends by, shared by all copies of one client in a process.
+    """The connections of a client, shared by all of its copies in a process.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Network(ABC):
 
     @abstractmethod
     async def close(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
-        """End a response, wherever its body is."""
+        """Close a response, however much of its body has been read."""
 
     @abstractmethod
     async def gather(self, run: Callable[[Any], Any], flows: Iterable[Any], limit: int) -> Any:
@@ -89,18 +89,18 @@ class Network(ABC):
 
     @abstractmethod
     async def sleep(self, seconds: float) -> None:
-        """Sleep."""
+        """Sleep for a number of seconds."""
 
     @abstractmethod
     async def aclose(self) -> None:
         """Close the connections."""
 
     def reset_after_fork(self) -> None:
-        """Start over in a child: another thread may have held a lock of OpenSSL's."""
+        """Start over in a child process: another thread may have held one of OpenSSL's locks."""
         self._context = None
 
     async def leave(self, user: object) -> None:
-        """Remove a user; close the connections after the last one."""
+        """Remove a user, and close the connections after the last one."""
         self.users.discard(user)
         if not self.users:
             await self.aclose()
@@ -112,7 +112,7 @@ class Network(ABC):
         return self._environment.proxy(url)
 
     def describe_route(self, url: httpx.URL) -> str:
-        """Return how a URL is reached, if not directly: through which proxy, named where."""
+        """Return a note on the proxy for a URL and its source; nothing without a proxy."""
         proxy = self.proxy(url)
         if proxy is None or self.options.transport is not None:
             return ""
@@ -122,7 +122,7 @@ class Network(ABC):
         return f"through the proxy {describe_proxy(proxy)} ({source})"
 
     def connect_options(self, url: httpx.URL) -> dict[str, Any]:
-        """Return the options of a transport of httpx's with one connection to a URL."""
+        """Return the options of an httpx transport with one connection to a URL."""
         verify = self.options.verify
         if url.scheme == "http":  # nothing is verified, and loading the certificates takes 20 ms
             verify = _plain_context()
@@ -175,7 +175,7 @@ def _trusting(path: str, source: str) -> ssl.SSLContext:
 
 @contextmanager
 def _naming_key_log() -> Iterator[None]:
-    """Raise an error that names ``SSLKEYLOGFILE`` where that can't be written."""
+    """Raise an error that names ``SSLKEYLOGFILE`` if its file can't be written."""
     try:
         yield
     except OSError as error:
@@ -189,13 +189,14 @@ def _naming_key_log() -> Iterator[None]:
 
 
 async def release_nothing(error: BaseException | None) -> None:
-    """Return the connection of a transport that the user passed: it is not ours."""
+    """Do nothing: the user, who passed the transport, owns its connections."""
 
 
 def has_leftover(transport: Any) -> bool:
-    """Return whether bytes are left over from the last answer of a transport of httpx's.
+    """Return whether an httpx transport has received more than its last response.
 
-    httpcore would take them for the answer to the next request, and has no option against it.
+    httpcore would take the rest for the response to the next request, and has no option to prevent
+    it.
     """
     for connection in transport._pool.connections:
         while not hasattr(connection, "_h11_state"):  # a tunnel holds another connection
@@ -223,13 +224,13 @@ class Unsuspended(httpx.AsyncByteStream):
         raise StopAsyncIteration
 
 
-# What a forked process must not share with the one that it came from.
+# What a forked process must not share with its parent.
 reset_in_children: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def _reset_after_fork() -> None:
     for made in (_plain_context, _default_context, _trusting):
-        made.cache_clear()  # another thread may have held a lock of OpenSSL's
+        made.cache_clear()  # another thread may have held one of OpenSSL's locks
     for item in list(reset_in_children):
         item.reset_after_fork()
 

@@ -1,7 +1,7 @@
-"""The driver, which performs what flows ask for over one of two networks.
+"""The driver, which performs the effects of flows over one of two networks.
 
-It is written once, as coroutines. Over `SyncNetwork` they never suspend, so that one step in the
-calling thread runs them to their end; over `AsyncNetwork` they run on asyncio or trio.
+It is written once, as coroutines. With `SyncNetwork` they never suspend, so a single step in the
+calling thread runs them to their end; with `AsyncNetwork` they run on asyncio or trio.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ _logger = logging.getLogger(__name__)
 
 
 class Driver:
-    """Runs flows: performs each effect, and sends the flow what came of it.
+    """Runs flows: performs each effect, and sends the flow its result.
 
     Parameters
     ----------
     session : Session
-        What the requests have in common.
+        What the requests of the client share.
     network : Network
-        What they are sent by.
+        The network that they are sent over.
     """
 
     network_class: type[Network]
@@ -67,18 +67,18 @@ class Driver:
 
     @property
     def is_closed(self) -> bool:
-        """Whether this client can't send any more."""
+        """Whether this client was closed."""
         return self not in self.network.users
 
     async def perform(self, flow: Flow[T]) -> T:
-        """Perform a flow to its end, and return its result."""
+        """Run a flow to its end, and return its result."""
         running = RunningFlow(flow)
         while running.effect is not None:
             await self.step(running)
         return running.result
 
     async def step(self, running: RunningFlow[Any]) -> None:
-        """Perform the effect that a flow waits for, and let the flow continue."""
+        """Perform the effect that a flow is waiting for, and let the flow continue."""
         try:
             answer = await self._perform_effect(running.effect)
         except BaseException as error:
@@ -105,44 +105,44 @@ class Driver:
 
     async def _exchange(self, exchange: Exchange) -> httpx.Response:
         sink = exchange.send.sink
-        async with await self._open(exchange) as answer:
-            if sink is None or not answer.response.is_success:
-                return await answer.read()
-            with answer.mapping_errors:
-                sink.begin(answer.response)
-                async for piece in answer:
+        async with await self._open(exchange) as incoming:
+            if sink is None or not incoming.response.is_success:
+                return await incoming.read()
+            with incoming.mapping_errors:
+                sink.begin(incoming.response)
+                async for piece in incoming:
                     sink.write(piece)
-            return answer.whole(None)
+            return incoming.whole(None)
 
-    async def stream(self, send: Send) -> Answering:
-        """Return the first successful answer to a request, its body still to come."""
+    async def stream(self, send: Send) -> IncomingResponse:
+        """Send a request, and return the successful response before its body is read."""
         running = RunningFlow(self.session.send(send))
         while True:
             if not isinstance(running.effect, Exchange):
                 await self.step(running)
                 continue
             try:
-                answer = await self._open(running.effect)
-                if answer.response.is_success:
+                incoming = await self._open(running.effect)
+                if incoming.response.is_success:
                     running.close()
-                    return answer
-                async with answer:
-                    result = await answer.read()
+                    return incoming
+                async with incoming:
+                    result = await incoming.read()
             except BaseException as error:
                 running.fail(error)
             else:
                 running.answer(result)
 
-    async def _open(self, exchange: Exchange) -> Answering:
+    async def _open(self, exchange: Exchange) -> IncomingResponse:
         if self.is_closed:
             raise RuntimeError("this client is closed; make a new one to send requests")
-        answer = Answering(self, exchange)
-        await answer.open()
-        return answer
+        incoming = IncomingResponse(self, exchange)
+        await incoming.open()
+        return incoming
 
 
-class Answering:
-    """One answer, from the request that is sent to the end of its body."""
+class IncomingResponse:
+    """One response, from sending the request to the end of the body."""
 
     response: httpx.Response
 
@@ -154,7 +154,7 @@ class Answering:
         )
 
     async def open(self) -> None:
-        """Send the request, and prepare for the body of the answer."""
+        """Send the request, and prepare for the body of the response."""
         exchange, session = self._exchange, self._driver.session
         guard = RateGuard(exchange, session.clock)
         self._began = time.perf_counter()
@@ -198,7 +198,7 @@ class Answering:
                 return part
             if self._decoder.is_done:
                 raise StopAsyncIteration
-            if not self._guard.is_watched:  # by the stream below it
+            if not self._guard.is_watched:  # by the stream below httpx
                 self._guard.wait()
             try:
                 piece = await anext(self._pieces)
@@ -214,13 +214,13 @@ class Answering:
         return self.whole(b"".join([piece async for piece in self]))
 
     def whole(self, content: bytes | None) -> httpx.Response:
-        """Return the response with its body, for users to see; None if that went elsewhere."""
+        """Return the response for users to see; `content` is None if a sink received the body."""
         self.response.headers = self._headers
         whole = whole_response(self.response, content, self._exchange)
         whole.elapsed = timedelta(seconds=time.perf_counter() - self._began)
         return whole
 
-    async def __aenter__(self) -> Answering:
+    async def __aenter__(self) -> IncomingResponse:
         return self
 
     async def __aexit__(
@@ -229,7 +229,7 @@ class Answering:
         await self.aclose(error)
 
     async def aclose(self, error: BaseException | None = None) -> None:
-        """End the answer, and return its connection."""
+        """Close the response, and return its connection."""
         with self.mapping_errors:
             try:
                 await self._driver.network.close(self.response, self._pieces)
@@ -240,14 +240,14 @@ class Answering:
                 await self._release(error)
 
 
-class _Iterating(Generic[T]):
+class _FlowIterator(Generic[T]):
     """Iterates over the items of a flow, and may be abandoned at any time.
 
-    It is not an asynchronous generator: those want their event loop to end them, and trio warns
-    of each that is abandoned.
+    It is not an asynchronous generator: an event loop has to close those, and trio warns of each
+    that is abandoned.
     """
 
-    _answer: Answering | None = None
+    _incoming: IncomingResponse | None = None
     _items: Iterator[T] | None = None
     _is_busy = False
 
@@ -279,11 +279,11 @@ class _Iterating(Generic[T]):
                 self._items = None
                 running.answer(None)
             elif isinstance(effect, Chunks):
-                self._answer = self._answer or await self._driver.stream(effect.send)
-                async for piece in self._answer:
+                self._incoming = self._incoming or await self._driver.stream(effect.send)
+                async for piece in self._incoming:
                     return piece
-                await self._answer.aclose()
-                self._answer = None
+                await self._incoming.aclose()
+                self._incoming = None
                 running.answer(None)
             else:
                 await self._driver.step(running)
@@ -294,14 +294,14 @@ class _Iterating(Generic[T]):
         raise StopAsyncIteration
 
     async def abandon(self, error: BaseException | None = None) -> None:
-        """End the flow where it is, and return its connection."""
+        """Close the flow, and return its connection."""
         self._running.close()
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            await answer.aclose(error)
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            await incoming.aclose(error)
 
 
-class _SyncItems(_Iterating[T]):
+class _SyncItems(_FlowIterator[T]):
     """Iterates in the calling thread."""
 
     def __iter__(self) -> Iterator[T]:
@@ -315,16 +315,16 @@ class _SyncItems(_Iterating[T]):
                 raise StopIteration from None
 
     def close(self) -> None:
-        """Abandon the rest."""
+        """Skip the remaining items."""
         run_to_end(self.abandon())
 
     def __del__(self) -> None:
-        if self._answer is not None:
+        if self._incoming is not None:
             self.close()
 
 
-class _AsyncItems(_Iterating[T]):
-    """Iterates on the event loop that runs."""
+class _AsyncItems(_FlowIterator[T]):
+    """Iterates on the running event loop."""
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
@@ -334,7 +334,7 @@ class _AsyncItems(_Iterating[T]):
             return await self.advance()
 
     async def aclose(self) -> None:
-        """Abandon the rest."""
+        """Skip the remaining items."""
         await self.abandon()
 
 
@@ -348,7 +348,7 @@ class SyncDriver(Driver):
         return run_to_end(self.perform(flow))
 
     def iterate(self, flow: ItemsFlow[T]) -> Iterator[T]:
-        """Run a flow to its first effect now, and further as its items are asked for."""
+        """Run a flow to its first effect, and continue it as its items are requested."""
         return _SyncItems(self, flow)
 
     def close(self) -> None:
@@ -367,7 +367,7 @@ class AsyncDriver(Driver):
             return await self.perform(flow)
 
     def iterate(self, flow: ItemsFlow[T]) -> AsyncIterator[T]:
-        """Run a flow to its first effect now, and further as its items are asked for."""
+        """Run a flow to its first effect, and continue it as its items are requested."""
         return _AsyncItems(self, flow)
 
     async def close(self) -> None:

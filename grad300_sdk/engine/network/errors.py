@@ -1,4 +1,4 @@
-"""httpx's errors as the engine's, without credentials."""
+"""httpx's errors, raised as the engine's and without credentials."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ __all__ = ["map_httpx_errors"]
 
 # Errors of httpx's that are not an `httpx.HTTPError`.
 _OTHERS = (httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
-# Of the errors of httpx, those after which the same request may succeed, and those that came
-# before anything was sent.
+# httpx's errors after which the same request may succeed, and those from before anything was sent.
 _TRANSIENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -32,16 +31,16 @@ _CONNECTING = (*_UNSENT, httpx.ProxyError)
 
 
 class map_httpx_errors:
-    """Raises the engine's errors in place of httpx's, without the request's credentials.
+    """Raises the engine's errors instead of httpx's, without the request's credentials.
 
     Parameters
     ----------
     exchange : Exchange
-        The exchange in which they are raised.
+        The exchange that raises them.
     is_closed : callable
-        Returns whether the client was closed.
+        Function that returns whether the client was closed.
     describe_route : callable
-        Returns how a URL is reached, if not directly.
+        Function that returns a note on the proxy for a URL.
     """
 
     def __init__(
@@ -67,14 +66,14 @@ class map_httpx_errors:
             return
         if isinstance(error, DecodeError | TransportError):
             error.request = redacted_request(self._exchange)
-            if error.response is not None:  # what arrived of its body is of no use
+            if error.response is not None:  # an incomplete body is of no use
                 response = without_body(error.response, error.request)
                 error.response = self._exchange.redactor.response(response)
         elif isinstance(error, (httpx.HTTPError, *_OTHERS)):
             raise self._mapped(error) from self._redacted(error)
 
     def _mapped(self, error: Exception) -> Error:
-        """Return the engine's error."""
+        """Return the engine's error for one of httpx's."""
         request = redacted_request(self._exchange)
         kind: type[Error] = TransportError
         what = _message(error)
@@ -106,7 +105,7 @@ class map_httpx_errors:
 
 
 def _message(error: BaseException) -> str:
-    """Return the text of an error, or else of what led to it: trio's own have none."""
+    """Return the text of an error, or of the one that caused it: trio's errors have none."""
     if isinstance(error, httpx.LocalProtocolError):  # its text may show a header's value
         return "this request is not valid HTTP"
     cause: BaseException | None = error

@@ -1,4 +1,4 @@
-"""The proxies that the environment names, and the servers that they are not for."""
+"""The proxies of the environment, and the servers that are reached without them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["EnvironmentProxies", "describe_proxy"]
 class EnvironmentProxies:
     """The proxies of ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``ALL_PROXY``, or of the system.
 
-    They are read when this object is made. A server on this machine is never reached through
+    They are read when this object is created. A server on this machine is never reached through
     them, nor is one that ``NO_PROXY`` names: by its host, its domain, its address, or a network
     such as ``10.0.0.0/8`` or ``fd00::/8``.
     """
@@ -34,9 +34,9 @@ class EnvironmentProxies:
         Raises
         ------
         TransportError
-            If the environment names something else than a proxy.
+            If the environment names something that is not a proxy.
         """
-        name = url.scheme if self._addresses.get(url.scheme) else "all"
+        name = self._name(url)
         address = self._addresses.get(name)
         if not address or self._is_excluded(url):
             return None
@@ -44,7 +44,10 @@ class EnvironmentProxies:
 
     def source(self, url: httpx.URL) -> str:
         """Return the variable that names the proxy for a URL."""
-        return _variable(url.scheme if self._addresses.get(url.scheme) else "all")
+        return _variable(self._name(url))
+
+    def _name(self, url: httpx.URL) -> str:
+        return url.scheme if self._addresses.get(url.scheme) else "all"
 
     def _is_excluded(self, url: httpx.URL) -> bool:
         if is_loopback(url.host):
@@ -63,7 +66,7 @@ def describe_proxy(proxy: httpx.Proxy) -> str:
 
 @cache
 def _proxy(address: str, source: str) -> httpx.Proxy:
-    """Return a proxy: the same one for the same address, as connections are kept by it."""
+    """Return the proxy at an address: always the same object, by which connections are kept."""
     try:
         proxy = check_proxy(address if "://" in address else f"http://{address}", source)
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""The streams below httpx, in which answers must keep arriving, and waits can be cancelled.
+"""The streams below httpx, in which responses must keep arriving and waits can be cancelled.
 
-httpx bounds each wait on the network by itself, so that an answer that drips takes for ever; and
-a thread that waits on a socket is not woken by another. Both networks reach servers through the
-streams here.
+httpx limits each wait on the network separately, so a response that drips may take forever, and
+one thread cannot wake another that is waiting on a socket. Both networks reach servers through
+these streams.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import httpcore
-from httpcore._backends.sync import SyncStream  # for a socket that one has connected oneself
+from httpcore._backends.sync import SyncStream  # for a socket that is connected here
 
 from ..sending.response import RateGuard
 from .threads import cancellable
@@ -32,14 +32,14 @@ class Backend(Protocol):
     Attributes
     ----------
     guard : RateGuard
-        Judges the answer to the request that is sent now.
+        Checks the response to the current request.
     """
 
     guard: RateGuard
 
 
 class _Guarded:
-    """Judges each answer by the guard that was there when its request was written."""
+    """Checks each response with the guard that was set when its request was written."""
 
     _backend: Backend
     _guard: RateGuard
@@ -93,7 +93,7 @@ class _SyncStream(_Guarded, httpcore.NetworkStream):
 
 
 class SyncBackend(httpcore.SyncBackend):
-    """Connects as httpcore does, but for a thread that can be cancelled."""
+    """Connects like httpcore, in a thread that can be cancelled."""
 
     guard: RateGuard
 
@@ -175,7 +175,7 @@ def _connect_to(connection: socket.socket, address: Any, timeout: float | None) 
 
 
 def _shutdown(connection: socket.socket) -> Callable[[], object]:
-    # Closing it would not wake who reads; the method of a socket under TLS would change it.
+    # Closing it would not wake its reader, and `SSLSocket.shutdown` would take TLS off it.
     return partial(socket.socket.shutdown, connection, socket.SHUT_RDWR)
 
 
@@ -209,7 +209,7 @@ class _AsyncStream(_Guarded, httpcore.AsyncNetworkStream):
 
 
 class AsyncBackend(httpcore.AsyncNetworkBackend):
-    """Connects as httpcore does on the event loop that runs."""
+    """Connects like httpcore, on the running event loop."""
 
     guard: RateGuard
 

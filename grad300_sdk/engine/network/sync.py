@@ -38,11 +38,11 @@ def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class SyncNetwork(Network):
-    """Waits in the thread that calls.
+    """Waits in the calling thread.
 
-    A connection is checked out for one request, the last used first. One pool shared by more
-    threads than it has connections fails now and then, and after a fork it hands out another
-    request's body. A transport that the user passed is used as it is.
+    Each request checks out a connection, the last used first. An httpx pool that is shared by more
+    threads than it has connections sometimes fails, and after a fork it may return the body of
+    another request's response. A transport that the user passed is used as it is.
     """
 
     transport_class = httpx.BaseTransport
@@ -54,7 +54,7 @@ class SyncNetwork(Network):
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Start without connections, and leave those there are to the process that made them."""
+        """Start without connections, and leave the existing ones to the parent process."""
         super().reset_after_fork()
         self._inherited += self._idle.values()
         self._idle = {}
@@ -93,7 +93,8 @@ class SyncNetwork(Network):
         try:
             if connection is None:
                 return
-            is_sound = error is None or isinstance(error, Exception)  # an interrupt comes anywhere
+            # An interrupt may come anywhere.
+            is_sound = error is None or isinstance(error, Exception)
             if is_sound and self.users and not has_leftover(connection.transport):
                 idle.append(connection)
             else:
@@ -106,7 +107,7 @@ class SyncNetwork(Network):
         return aiter(Unsuspended(response.stream))
 
     async def close(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
-        """End a response, wherever its body is."""
+        """Close a response, however much of its body has been read."""
         response.close()
 
     async def gather(self, run: Callable[[Any], Any], flows: Iterable[Any], limit: int) -> Any:
@@ -137,7 +138,7 @@ class SyncNetwork(Network):
 
 
 class _Connection:
-    """A transport of httpx's that has one connection, and our streams below it."""
+    """An httpx transport with one connection, which uses our streams."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.backend = SyncBackend()
@@ -147,7 +148,7 @@ class _Connection:
 
 
 class _Lock:
-    """A lock of threads for ``async with``, which waits without suspending."""
+    """A thread lock for ``async with``, which waits without suspending."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

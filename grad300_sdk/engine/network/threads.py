@@ -15,7 +15,7 @@ __all__ = ["CancelToken", "Cancelled", "acquire", "cancellable", "gather_in_thre
 
 T = TypeVar("T")
 
-# Seconds between two looks at a lock, which can't be woken.
+# Seconds between two attempts to acquire a lock: a thread that waits for one can't be woken.
 _POLL_INTERVAL = 0.1
 # Seconds that threads have to end after an interrupt.
 _GRACE = 1.0
@@ -24,11 +24,11 @@ _active: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=Non
 
 
 class Cancelled(BaseException):
-    """The result that this thread works for is not wanted any more."""
+    """The work of this thread was cancelled."""
 
 
 class CancelToken:
-    """Cancels the waits of threads that work together, wherever each of them is."""
+    """Cancels the waits of threads that work together."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -36,7 +36,7 @@ class CancelToken:
         self._wakers: set[Callable[[], object]] = set()
 
     def cancel(self) -> None:
-        """Have the waits of these threads raise `Cancelled`, those under way included."""
+        """Make the waits of these threads raise `Cancelled`, including those in progress."""
         with self._lock:
             self._event.set()
             for wake in self._wakers:
@@ -49,13 +49,13 @@ class CancelToken:
             raise Cancelled
 
     def sleep(self, seconds: float) -> None:
-        """Sleep until a cancellation."""
+        """Sleep, unless this token is cancelled."""
         self._event.wait(seconds)
         self.check()
 
     @contextmanager
     def waking(self, wake: Callable[[], object]) -> Iterator[None]:
-        """Call `wake` on a cancellation while this lasts, and raise `Cancelled`."""
+        """Call `wake` on a cancellation within this context, and raise `Cancelled`."""
         with self._lock:
             self.check()
             self._wakers.add(wake)
@@ -68,7 +68,7 @@ class CancelToken:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Have this token cancel the waits of this thread while this lasts."""
+        """Make this token cancel the waits of this thread within this context."""
         reset = _active.set(self)
         try:
             yield
@@ -77,7 +77,7 @@ class CancelToken:
 
 
 def cancellable(wake: Callable[[], object]) -> AbstractContextManager[None]:
-    """Call `wake` while this lasts if the work of this thread is cancelled."""
+    """Call `wake` if the work of this thread is cancelled within this context."""
     token = _active.get()
     return nullcontext() if token is None else token.waking(wake)
 
@@ -107,8 +107,8 @@ def gather_in_threads(run: Callable[[T], Any], items: Iterable[T], limit: int) -
     """Call `run` with each item, at most `limit` at once, and return the results in order.
 
     The calling thread is one of the workers, each of which runs in a copy of its context. After
-    the first failure, or an interrupt, the others are cancelled. Where the system starts no more
-    threads, those there are do the work.
+    the first failure, or an interrupt, the others are cancelled. If the system can start no more
+    threads, the existing ones do the work.
     """
     team = _Team(run, items)
     try:
@@ -116,7 +116,7 @@ def gather_in_threads(run: Callable[[T], Any], items: Iterable[T], limit: int) -
             team.start(limit - 1)
             contextvars.copy_context().run(team.work)
             team.join()
-    except BaseException as error:  # an interrupt, or a cancellation, while nothing ran here
+    except BaseException as error:  # an interrupt or a cancellation outside of `work`
         try:
             team.fail(error)
             team.join()
@@ -138,7 +138,7 @@ class _Team(Generic[T]):
         self._failures: list[BaseException] = []
 
     def start(self, count: int) -> None:
-        """Start so many more threads."""
+        """Start more threads, each in a copy of the caller's context."""
         for _ in range(count):
             worker = _Worker(contextvars.copy_context(), self.work)
             try:
@@ -202,7 +202,7 @@ class _Worker(threading.Thread):
 
 
 def _running(workers: Iterable[_Worker]) -> bool:
-    """Return whether threads still run, after waiting for them for a moment."""
+    """Wait for threads for a moment, and return whether any is still running."""
     return not all(worker.done.wait(_POLL_INTERVAL) for worker in workers)
 
 

@@ -1,1 +1,1 @@
-"""How a `Send` becomes requests, and what answers mean: decisions and data, no I/O."""
+"""From a `Send` to requests, and from responses to results or errors: no I/O."""

@@ -1,4 +1,4 @@
-"""When a client may send its next request: as a whole, with all its threads, tasks and copies."""
+"""When a client may send its next request, in all of its threads, tasks and copies."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ __all__ = ["Pacer"]
 
 
 class Pacer:
-    """Spaces the requests of a client, and holds them all back when the server asks for that.
+    """Limits the rate of a client's requests, and pauses them when the server asks for it.
 
     Parameters
     ----------
     max_requests_per_second : float or None
-        The largest rate; None for no limit.
+        Maximum rate; None for no limit.
 
     Attributes
     ----------
     resume : float
-        The moment until which all requests are held back.
+        The time until which all requests are paused.
     """
 
     def __init__(self, max_requests_per_second: float | None = None) -> None:
@@ -28,7 +28,7 @@ class Pacer:
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
-        """Start with a free lock: another thread may have held it."""
+        """Make a new lock, since another thread may have held the old one."""
         self._lock = threading.Lock()
 
     def __getstate__(self) -> float:
@@ -38,12 +38,12 @@ class Pacer:
         self.__init__(1 / interval if interval else None)  # type: ignore[misc]
 
     def pause(self, now: float, seconds: float) -> None:
-        """Hold all requests back for so many seconds."""
+        """Pause all requests for a number of seconds."""
         with self._lock:
             self.resume = max(self.resume, now + seconds)
 
     def reserve(self, now: float) -> float:
-        """Return the seconds until a request may be sent, and keep that moment for it."""
+        """Return the seconds until a request may be sent, and reserve that time for it."""
         if not self._interval:
             return 0.0
         with self._lock:

@@ -20,14 +20,14 @@ _SECRET_NAMES = {name.lower().encode() for name in SECRET_HEADERS}
 # Headers that describe a body as it was sent.
 _BODY_HEADERS = {b"content-encoding", b"transfer-encoding"}
 _MASK = "***"
-# A shorter secret stands in any text by chance.
+# A shorter secret may stand in any text by chance.
 _SHORTEST = 4
-# A message may quote only the beginning of a secret: so much of it is one still.
-_TELLING = 8
+# A message may quote only the beginning of a secret, which is masked from this length on.
+_SHORTEST_BEGINNING = 8
 
 
 class Redactor(Struct, dict=True, weakref=True):
-    """Removes the secrets of one exchange from whatever a server, or a library, repeats.
+    """Masks the secrets of one exchange in what a server or a library repeats.
 
     Attributes
     ----------
@@ -49,12 +49,12 @@ class Redactor(Struct, dict=True, weakref=True):
     def text(self, text: str) -> str:
         """Return a text with each secret, or its beginning, masked."""
         for form in self._forms:
-            for length in range(len(form), min(len(form), _TELLING) - 1, -1):
+            for length in range(len(form), min(len(form), _SHORTEST_BEGINNING) - 1, -1):
                 text = text.replace(form[:length], _MASK)
         return text
 
     def response(self, response: httpx.Response) -> httpx.Response:
-        """Return a response whose headers and body hold no secret: the same one, if they don't."""
+        """Return a response without secrets in its headers and body; the same one if possible."""
         forms = [form.encode() for form in self._forms]
         content = response.content
         headers = without_body(response, response.request).headers.raw
@@ -80,7 +80,7 @@ def redacted_request(exchange: Exchange) -> httpx.Request:
         return httpx.Request(request.method, request.url, headers=headers, data=data)
     if len(headers) == len(raw):
         return request
-    # Whoever passed the transport may still look at the request as it was sent: this is another.
+    # A transport that the user passed may still need the request as it was sent: this is a copy.
     stream, extensions = request.stream, request.extensions
     copy = httpx.Request(
         request.method, request.url, headers=headers, stream=stream, extensions=extensions
@@ -91,12 +91,12 @@ def redacted_request(exchange: Exchange) -> httpx.Request:
 
 
 def redacted_send(send: Send) -> Send:
-    """Return a `Send` with a shell variable's name in place of each secret form field's value."""
+    """Return a `Send` with a shell variable in place of the value of each secret form field."""
     names = {name: f"${name.upper()}" for name in send.secrets}
     return replace(send, data={**send.data, **names}) if send.data is not None else send
 
 
 def without_body(response: httpx.Response, request: httpx.Request) -> httpx.Response:
-    """Return a response without its body, which is of no use or went elsewhere."""
+    """Return a response without its body, which is incomplete or was passed to a sink."""
     headers = [(name, value) for name, value in response.headers.raw if name not in _BODY_HEADERS]
     return httpx.Response(response.status_code, headers=headers, request=request)

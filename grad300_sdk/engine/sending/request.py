@@ -1,4 +1,4 @@
-"""A `Send` as an `httpx.Request`: its URL, its headers and its body, checked."""
+"""Requests built from a `Send`: the URL, the headers and the body, checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _EMPTY = httpx.ByteStream(b"")
 
 
-# A parsed URL is immutable; parsing one takes a twentieth of a request.
+# A parsed URL is immutable; parsing one takes a twentieth of a request's time.
 _parsed = lru_cache(maxsize=256)(httpx.URL)
 
 
@@ -36,13 +36,13 @@ class RequestBuilder:
     Parameters
     ----------
     base_url : str
-        The URL below which the tree stands, without a slash at its end.
+        The URL below which the tree stands, without a trailing slash.
     user_agent : str
-        The product that the requests name.
+        The value of the ``User-Agent`` header.
     headers : Mapping
-        Headers of every request to the server's own origin, their names in lower case.
+        Headers of every request to the server's own origin, with their names in lower case.
     timeouts : dict
-        The seconds of each wait on the network.
+        The time-outs in seconds.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class RequestBuilder:
         return url
 
     def with_scheme(self, path: str) -> str:
-        """Return a path as the user means it: ``//host`` has the server's scheme (RFC 3986)."""
+        """Return a path, or a URL with the server's scheme for ``//host/path`` (RFC 3986)."""
         is_url = isinstance(path, str) and path.startswith("//")
         return f"{self.origin[0]}:{path}" if is_url else path
 
     def is_own(self, url: httpx.URL) -> bool:
-        """Return whether a URL is of the server's own origin, which alone gets credentials."""
+        """Return whether a URL has the server's own origin, the only one that gets credentials."""
         return origin(url) == self.origin
 
     def build(self, send: Send, url: httpx.URL) -> httpx.Request:
@@ -112,7 +112,7 @@ class RequestBuilder:
         return request
 
     def _headers(self, send: Send, url: httpx.URL) -> httpx.Headers:
-        """Return the headers of a request; those that many have alike are prepared once."""
+        """Return the headers of a request; those that many requests share are prepared once."""
         kind = url.netloc, url.scheme, send.expects_json, send.json is not None
         if kind not in self._prepared:
             headers = {
@@ -138,7 +138,7 @@ def origin(url: httpx.URL) -> Origin:
 
 
 def check_body(send: Send) -> None:
-    """Raise an error for bodies that contradict each other, and those that httpx can't send."""
+    """Raise an error for more than one body, or one that httpx can't send."""
     if not (send.has_body or send.headers):
         return
     forms = {"json": send.json, "content": send.content, "data or files": send.data or send.files}
@@ -155,7 +155,7 @@ def check_body(send: Send) -> None:
 
 
 def _encode_json(value: object) -> bytes:
-    """Return JSON; dates and enumerations are written as they are read from an answer."""
+    """Return a value as JSON, with dates and enumerations as they are decoded."""
     text = json.dumps(
         value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=to_builtins
     )

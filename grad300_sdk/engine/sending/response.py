@@ -1,4 +1,4 @@
-"""The body of an answer: read within bounds, decoded, and described where it is wrong."""
+"""Responses: their bodies, read within limits and decoded, and the errors they lead to."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ __all__ = [
     "api_error",
     "decode_error",
     "decode_json",
+    "decoded_headers",
     "describe",
     "describe_bytes",
     "redirect_target",
@@ -43,7 +44,7 @@ _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _PIECE = 64 * 1024
 _DRIP_BYTES = 1024
 _ERROR_BYTES = 256 * 1024
-# Headers that describe an encoded body, and nothing of what it decodes to.
+# Headers that do not apply to the decoded body.
 _ENCODED_HEADERS = {b"content-encoding", b"content-length", b"etag"}
 # Values of Content-Encoding that servers send for a body that is not encoded.
 _NO_ENCODINGS = {"", "identity", "none", "binary", "utf-8", "utf8", "8bit", "7bit"}
@@ -53,22 +54,22 @@ REDACTOR = "redactor"  # where a response keeps it
 
 
 class RateGuard:
-    """Judges how fast an answer arrives, by the time that was spent waiting for it.
+    """Raises an error if a response arrives too slowly, by the time spent waiting for it.
 
-    An answer must be complete within ten time-outs. A long one need not be, once its head is
-    there: of its body at least 1 kB must arrive within that time.
+    A response must be complete within ten time-outs. If its body may be long, at least 1 kB of it
+    must arrive within each such time instead.
 
     Parameters
     ----------
     exchange : Exchange
-        The exchange that is answered.
+        The exchange of the response.
     clock : callable
         Returns the time in seconds, from any beginning.
 
     Attributes
     ----------
     is_watched : bool
-        Whether the stream of the answer is judged; if not, its body has to be.
+        Whether the stream below httpx reports what arrives; if not, the reader of the body must.
     """
 
     def __init__(self, exchange: Exchange, clock: Callable[[], float]) -> None:
@@ -82,16 +83,16 @@ class RateGuard:
         self._waited = self._counted_at = self._asked = 0.0
 
     def allow_long_body(self) -> None:
-        """Judge the rest of the answer by its rate alone, however long it takes."""
+        """Check only the rate of the rest of the response, however long it takes."""
         self._may_be_long = True
         self._counted, self._counted_at = self._received, self._waited
 
     def wait(self) -> None:
-        """Start to wait for the next piece."""
+        """Start waiting for the next piece."""
         self._asked = self._clock()
 
     def received(self, size: int) -> None:
-        """Judge the piece of `size` bytes that was waited for."""
+        """Count a piece of `size` bytes, and raise an error if it came too late."""
         self._received += size
         self._waited += self._clock() - self._asked
         if self._may_be_long and self._received - self._counted >= _DRIP_BYTES:
@@ -107,18 +108,17 @@ class RateGuard:
 
 
 class BodyDecoder:
-    """Decompresses a body piece by piece, and bounds its size.
+    """Decompresses a body piece by piece, and limits its size.
 
-    httpx would decompress whatever arrives: here a body that grows above `limit` bytes is refused
-    before it is held in memory.
+    httpx would decompress whatever arrives; here, a body of more than `limit` bytes is rejected
+    before it fills the memory.
 
     Parameters
     ----------
     response : httpx.Response
-        The response, whose ``Content-Encoding`` counts.
+        The response, with its ``Content-Encoding``.
     limit : int or None
-        The largest size of the decoded body, in bytes. Of the body of an error, only the
-        beginning is read.
+        Maximum size of the decoded body, in bytes. Of an error, only the beginning is read.
 
     Attributes
     ----------
@@ -141,14 +141,14 @@ class BodyDecoder:
             self._refuse(f"a body with the encoding {excerpt(encoding)!r}, not asked for")
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Take a piece as it arrived, and yield what it decodes to."""
+        """Decode a piece of the body, and yield the result in parts."""
         self._is_empty = self._is_empty and not piece
         if self._inflate is None:
             yield self._checked(piece)
             return
         try:
             while piece and not self.is_done:
-                if self._inflate.eof:  # gzip's are one after the other
+                if self._inflate.eof:  # a gzip file may have several members
                     self._inflate = zlib.decompressobj(self._window_bits)
                 yield self._checked(self._decompress(piece))
                 piece = self._inflate.unconsumed_tail or self._inflate.unused_data
@@ -173,19 +173,14 @@ class BodyDecoder:
 
     def _checked(self, data: bytes) -> bytes:
         self._size += len(data)
-        if self.response.is_success:
-            self.check_size(self._size)
-        else:
+        if not self.response.is_success:
             self.is_done = self._size > _ERROR_BYTES
+        elif self._limit is not None and self._size > self._limit:
+            self._refuse(f"more than the {self._limit} bytes of JSON that are allowed")
         return data
 
-    def check_size(self, size: int) -> None:
-        """Raise `DecodeError` for a body of this size, if that is too large."""
-        if self._limit is not None and size > self._limit:
-            self._refuse(f"more than the {self._limit} bytes of JSON that are allowed")
-
     def _refuse(self, what: str) -> None:
-        """Refuse the body; that of an error is less important than the error."""
+        """Raise a `DecodeError`, or skip the rest if the response is an error itself."""
         if self.response.is_success:
             raise decode_error(self.response, what)
         self.is_done = True
@@ -199,7 +194,7 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
     response : httpx.Response
         The response, read.
     kind : type
-        What the JSON must be, as msgspec understands types: ``list[Any]``, for one.
+        The type of the JSON, as msgspec understands it, such as ``list[Any]``.
     secret : bool
         Whether the body may hold a secret, so that no error shows it.
 
@@ -211,7 +206,7 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
     Raises
     ------
     DecodeError
-        If the body is not JSON, or is JSON of another kind.
+        If the body is not JSON, or is JSON of another type.
     """
     content = response.content.removeprefix(codecs.BOM_UTF8)
     try:
@@ -236,11 +231,11 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
 def _decode_leniently(content: bytes) -> Any:
     """Return JSON whose encoder wrote ``NaN``, ``Infinity``, ``1e400`` or a lone surrogate.
 
-    Such a number is None, and such a character U+FFFD; `_UNREADABLE` stands for anything else.
+    Such a number becomes None, and such a character U+FFFD. Return `_UNREADABLE` for all else.
     """
     try:
         value = json.loads(content.decode(), parse_constant=lambda name: None, parse_float=_finite)
-    except ValueError:  # which holds the body, and stays out of the context of ours
+    except ValueError:  # it holds the body, and must not be the context of ours
         return _UNREADABLE
     if b"\\u" not in content:
         return value
@@ -254,7 +249,7 @@ def _finite(text: str) -> float | None:
 
 
 def _text(response: httpx.Response) -> str:
-    """Return a body as text; as UTF-8 where its charset is not one of text."""
+    """Return a body as text, as UTF-8 if its charset is unknown or not for text."""
     content = response.content
     try:
         return content.decode(response.charset_encoding or "utf-8", "replace")
@@ -263,12 +258,12 @@ def _text(response: httpx.Response) -> str:
 
 
 def describe(response: httpx.Response) -> str:
-    """Return a line on a response's body: its content type and its first characters."""
+    """Return a line that describes a response's body: its content type and its beginning."""
     return describe_bytes(response, response.content)
 
 
 def describe_bytes(response: httpx.Response, content: bytes) -> str:
-    """Return a line on these bytes of a response's body."""
+    """Return a line that describes these bytes of a response's body."""
     kind = excerpt(response.headers.get("Content-Type", "no content type"))
     if not content:
         return f"{kind}, an empty body"
@@ -276,7 +271,7 @@ def describe_bytes(response: httpx.Response, content: bytes) -> str:
 
 
 def decode_error(response: httpx.Response, what: str) -> DecodeError:
-    """Return the error for an answer that is not what was asked for; secrets are masked in it."""
+    """Return the error for a response that is not as expected, with secrets masked."""
     redactor = response.extensions.get(REDACTOR) or Redactor()
     request = response.request
     answered = f"{request.method} {request.url} answered {response.status_code}"
@@ -292,7 +287,7 @@ def api_error(
     read_message: Callable[[object], str | None],
     now: datetime,
 ) -> APIError:
-    """Return the error for an answer with an error status; secrets are masked in it."""
+    """Return the error for a response with an error status, with secrets masked."""
     redactor: Redactor = response.extensions[REDACTOR]
     response = redactor.response(response)
     body: Any
@@ -315,9 +310,9 @@ def whole_response(
     response : httpx.Response
         The response, as a transport returned it.
     content : bytes or None
-        Its body; None if that went elsewhere.
+        Its body; None if it was passed to a sink.
     exchange : Exchange
-        What was answered.
+        The exchange of the response.
     """
     request = redacted_request(exchange)
     response.extensions[REDACTOR] = exchange.redactor
@@ -340,14 +335,14 @@ def whole_response(
 
 
 def decoded_headers(headers: httpx.Headers) -> httpx.Headers:
-    """Return the headers that hold for the decoded body too."""
+    """Return the headers that also apply to the decoded body."""
     if "Content-Encoding" not in headers:
         return headers
     return httpx.Headers([(n, v) for n, v in headers.raw if n.lower() not in _ENCODED_HEADERS])
 
 
 def redirect_target(response: httpx.Response) -> httpx.URL | None:
-    """Return where a response redirects to, or None where that can't be followed."""
+    """Return the URL that a response redirects to, or None if it can't be followed."""
     if not response.has_redirect_location:
         return None
     try:
@@ -360,7 +355,7 @@ def redirect_target(response: httpx.Response) -> httpx.URL | None:
 
 
 def resolve_link(response: httpx.Response, link: object) -> str:
-    """Return the URL of a link in an answer, which must lead to the server that answered."""
+    """Return the URL of a link in a response, which must lead to the same server."""
     url = httpx.URL()
     with suppress(httpx.InvalidURL, TypeError, ValueError):
         joined = response.url.join(cast("str", link))

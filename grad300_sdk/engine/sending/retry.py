@@ -1,4 +1,4 @@
-"""When a request is sent again, and after what wait: decisions only, no clock and no I/O."""
+"""Whether and when to send a request again: decisions only, without a clock or I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 __all__ = ["Attempt", "Decision", "backoff", "is_safe", "decide", "retry_after"]
 
-# Seconds: a longer wait that a server asks for is left to the user; the error says how long.
+# Seconds. If the server asks for a longer wait, that is left to the user.
 _LONGEST_WAIT = 120.0
 _STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _REPEATABLE = frozenset({"GET", "HEAD"})
@@ -29,17 +29,17 @@ class Attempt(Struct, frozen=True, kw_only=True):
     number : int
         The number of attempts before this one.
     status : int or None
-        The status of the answer, or None where there was none.
+        The status of the response, or None if there was none.
     headers : Mapping
-        The headers of the answer.
+        The headers of the response.
     is_transient : bool
-        Whether the network failed in a way that may pass.
+        Whether the network failed temporarily.
     is_unsent : bool
         Whether the request certainly never reached the server.
     is_login : bool
         Whether the request may be sent again if it never reached the server.
     waited : float
-        The seconds that were waited so far, between the attempts.
+        The time spent waiting between the attempts so far, in seconds.
     """
 
     method: str
@@ -53,7 +53,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class Decision(NamedTuple):
-    """The seconds after which to send a request again, or None to leave it; and why."""
+    """The seconds to wait before sending a request again, or None not to; and the reason."""
 
     wait: float | None
     reason: str
@@ -67,20 +67,20 @@ def decide(
     jitter: float,
     patience: float | None = None,
 ) -> Decision:
-    """Decide whether a request that failed is sent again, and after what wait.
+    """Decide whether to send a failed request again, and after how long.
 
     Parameters
     ----------
     attempt : Attempt
         Its outcome.
     retries : int
-        The number of times that it may be sent again.
+        Maximum number of retries.
     now : datetime
-        The time, for an answer that does not say it.
+        The current time, for a response without a ``Date``.
     jitter : float
         A random number between 0 and 1.
     patience : float or None
-        The seconds that may be waited in all, in place of a number of times.
+        Maximum total time to wait, in seconds, instead of a number of `retries`.
 
     Returns
     -------
@@ -116,19 +116,19 @@ def backoff(number: int, jitter: float) -> float:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the wait that ``Retry-After`` asks for; a date counts from the answer's ``Date``.
+    """Return the wait that ``Retry-After`` asks for; a date counts from the response's ``Date``.
 
     Parameters
     ----------
     headers : Mapping
-        The headers of an answer.
+        The headers of a response.
     now : datetime
         The time, used if there is no ``Date``.
 
     Returns
     -------
     float or None
-        Seconds, at least 0; None without such a header, or where it can't be read.
+        Seconds, at least 0; None without such a header, or if it can't be parsed.
     """
     value = headers.get("Retry-After", "").strip()
     if value.isdecimal():

@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 
 
 def is_unauthorized(response: httpx.Response) -> bool:
-    """Return whether a server refused the credentials themselves, as 401 means (RFC 9110)."""
+    """Return whether a server rejected the credentials: status 401 (RFC 9110)."""
     return response.status_code == 401
 
 
@@ -58,24 +58,24 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
     requests : RequestBuilder
         Builds the requests, without credentials.
     retries : int
-        The number of times that a safe request is sent again.
+        Maximum number of retries of a safe request.
     max_json_bytes : int
-        The largest size of a JSON answer.
+        Maximum size of a JSON response, in bytes.
     store : CredentialStore
-        What identifies the user; sent to the server's own origin alone.
+        The user's credentials, which are sent only to the server's own origin.
     chain : CredentialChain or None
         Where they come from.
     is_unauthorized : callable
-        Returns whether a response refuses the credentials themselves.
+        Function that returns whether a response rejects the credentials.
     error_message : callable
-        Returns what the decoded body of an error says, or None.
+        Function that returns the message in the decoded body of an error, or None.
     patience : float or None
-        The seconds that may be waited between attempts, in place of `retries`.
+        Maximum total time to wait between attempts, in seconds, instead of `retries`.
     on_retry : callable or None
-        Called before each wait with the request, the number of the attempt, the seconds and the
-        reason.
+        Function to call before each wait, with the request, the number of the attempt, the seconds
+        to wait and the reason.
     pacer : Pacer
-        Says when the next request may be sent.
+        Decides when the next request may be sent.
     jitter : callable
         Returns a random number between 0 and 1.
     now : callable
@@ -103,7 +103,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
 
     @property
     def credentials(self) -> Credentials:
-        """What identifies the user now."""
+        """The user's current credentials."""
         return self.store.credentials
 
     @credentials.setter
@@ -111,7 +111,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         self.store.credentials = credentials
 
     def send(self, send: Send) -> Flow[httpx.Response]:
-        """Send a request, again where that may help, and follow its redirects."""
+        """Send a request, with retries, and follow its redirects."""
         url = self.requests.url(send)
         check_body(send)
         for _ in range(MAX_REDIRECTS + 1):
@@ -131,9 +131,9 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         raise endless
 
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[tuple[httpx.Response, str]]:
-        """Send a request until it succeeds, or sending it again can't help.
+        """Send a request until it succeeds or another attempt can't help.
 
-        Return the response, and what is to be said of the attempts if it is an error.
+        Return the response, and a note on the attempts if it is an error.
         """
         if send.secrets and self.chain is not None:
             self.chain.warn_if_plain()
@@ -161,8 +161,8 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                         continue
             wait = self._decide(exchange, number, waited, outcome)
             if wait is None:
-                note = f"Given up after {number + 1} attempts and {waited:.1f} s of waiting."
-                note = note if number else ""
+                attempts = f"{number + 1} attempts and {waited:.1f} s of waiting"
+                note = f"Given up after {attempts}." if number else ""
                 if isinstance(outcome, TransportError):
                     raise _noted(outcome, note)
                 return outcome, note
@@ -173,7 +173,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             waited += wait
 
     def _pace(self, resumed: float) -> Flow[None]:
-        """Wait until the next request may be sent; for the moment `resumed` it has waited."""
+        """Wait until the next request may be sent; the pause that ends at `resumed` is over."""
         while (moment := self.pacer.resume) > self.clock() and moment != resumed:
             yield Sleep(moment - self.clock())
             resumed = moment
@@ -198,23 +198,13 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
     ) -> float | None:
         """Return the seconds after which to send again, or None to accept the outcome."""
         send = exchange.send
+        attempt = Attempt(
+            method=send.method, number=number, is_login=send.anonymous, waited=waited
+        )
         if isinstance(outcome, TransportError):
-            attempt = Attempt(
-                method=send.method,
-                number=number,
-                is_transient=outcome.transient,
-                is_unsent=outcome.unsent,
-                is_login=send.anonymous,
-                waited=waited,
-            )
+            attempt = replace(attempt, is_transient=outcome.transient, is_unsent=outcome.unsent)
         else:
-            attempt = Attempt(
-                method=send.method,
-                number=number,
-                status=outcome.status_code,
-                headers=outcome.headers,
-                waited=waited,
-            )
+            attempt = replace(attempt, status=outcome.status_code, headers=outcome.headers)
         wait, reason = decide(
             attempt,
             retries=self.retries,
@@ -234,7 +224,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         return wait
 
     def is_authorized(self, send: Send, url: httpx.URL) -> bool:
-        """Return whether the credentials are sent, and not a header of the request's own."""
+        """Return whether a request gets the client's credentials, and has no header of its own."""
         if send.anonymous or not self.requests.is_own(url):
             return False
         return not send.headers or "authorization" not in map(str.lower, send.headers)
@@ -253,6 +243,6 @@ def _noted(error: E, note: str) -> E:
 
 
 def _public_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    """Return a call's headers without those that are meant for the server that was asked."""
+    """Return a call's headers without those that are meant only for the original server."""
     private = {name.lower() for name in (*SECRET_HEADERS, "Host")}
     return {name: value for name, value in (headers or {}).items() if name.lower() not in private}

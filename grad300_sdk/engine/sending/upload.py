@@ -1,4 +1,4 @@
-"""Files to upload: given by their bytes, by a path, or open."""
+"""Files to upload, passed as bytes, as a path, or open."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _PIECE = 64 * 1024
 
 
 class OpenFile(Protocol):
-    """A file that is open for reading bytes, and can be read from its beginning again."""
+    """A file that is open for reading bytes, and can be read again from its beginning."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Read the next bytes."""
         ...
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place in it."""
+        """Move to a position in the file."""
         ...
 
     def seekable(self) -> bool:
-        """Say whether that can be done."""
+        """Return whether `seek` works."""
         ...
 
 
-# What a file can be given by; a str is its text, and no path.
+# What can be passed as a file; a str is its text, not a path.
 FileContent: TypeAlias = bytes | str | os.PathLike[str] | OpenFile
 
 
-class _Source:
-    """What httpx reads a file from: whole, each time that the file is sent.
+class _Upload:
+    """A file as httpx reads it: from its beginning, each time that it is sent.
 
-    A file given by its path is open only while it is read. The size of an open file is found by
-    seeking: that of a compressed file on disk is another.
+    A file passed as a path is open only while it is read. The size of an open file is found by
+    seeking, since a compressed file has another size on disk.
     """
 
     def __init__(self, content: os.PathLike[str] | OpenFile) -> None:
@@ -46,7 +46,7 @@ class _Source:
 
     @property
     def path(self) -> str | None:
-        """The path, where the file was given by it."""
+        """The path, if the file was passed as one."""
         return os.fspath(self._content) if isinstance(self._content, os.PathLike) else None
 
     def tell(self) -> int:
@@ -75,25 +75,25 @@ class _Source:
 
 
 def prepare_files(files: object) -> list[tuple[str, Any]]:
-    """Check files, and give them as httpx takes them.
+    """Check files, and return them in the form that httpx accepts.
 
     Parameters
     ----------
     files : Mapping or list of tuple
-        For each field of the form the `FileContent`, or ``(file name, FileContent)``, after which
-        httpx takes a content type and headers. A file without a name is called as its field.
+        The `FileContent` of each form field, or ``(file name, FileContent)``, which a content type
+        and headers may follow as in httpx. A file without a name is called like its field.
 
     Returns
     -------
     list of tuple
-        Name and file of each field.
+        The name and the file of each field.
 
     Raises
     ------
     TypeError
-        If a file is nothing that can be sent.
+        If a file is of a type that can't be sent.
     ValueError
-        If an open file can't be read from its beginning, as a pipe can't.
+        If an open file, such as a pipe, can't be read again from its beginning.
     OSError
         If there is no file at a path, or it can't be read.
     """
@@ -108,7 +108,7 @@ def _prepare_file(field: str, file: Any) -> tuple[Any, ...]:
     what = f"files[{field!r}]"
     if isinstance(content, os.PathLike):
         with open(content, "rb"):
-            pass  # said before anything is sent: it is there, and can be read
+            pass  # it fails here, before anything is sent, if the file can't be read
     elif hasattr(content, "read"):
         if not isinstance(content.read(0), bytes):
             raise TypeError(f"{what} is open as text; open it in binary mode, 'rb'")
@@ -119,7 +119,7 @@ def _prepare_file(field: str, file: Any) -> tuple[Any, ...]:
         raise TypeError(f"{what} must be bytes, str, a path or an open file, not {kind}")
     else:
         return name, content, *others
-    return name, _Source(content), *others
+    return name, _Upload(content), *others
 
 
 def _name(content: object, field: str) -> str:

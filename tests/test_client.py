@@ -12,6 +12,7 @@ import pytest
 
 import grad300_sdk
 from grad300_sdk import AsyncClient, Client, conf
+from grad300_sdk.engine import checks
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
 
@@ -101,7 +102,8 @@ def test_wrong_arguments(
     assert "secret" not in str(caught.value)
 
 
-def test_proxies() -> None:
+def test_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda name: "the package is there")
     for proxy in ("http://host:3128", httpx.Proxy("https://host:3128"), httpx.URL("socks5://x")):
         Client(proxy=proxy).close()
 

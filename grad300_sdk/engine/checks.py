@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import SupportsIndex, TypeAlias, cast
 
@@ -100,8 +101,16 @@ def expand_user(name: str, path: str | os.PathLike[str]) -> Path:
 
 def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
     """Return a proxy; `source` is the argument or the variable that it comes from."""
-    if proxy is None or isinstance(proxy, httpx.Proxy):
-        return proxy
+    if proxy is None:
+        return None
+    if not isinstance(proxy, httpx.Proxy):
+        proxy = httpx.Proxy(_proxy_url(proxy, source))
+    if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
+        raise ValueError(f"{source} is a SOCKS proxy, which needs: pip install 'httpx[socks]'")
+    return proxy
+
+
+def _proxy_url(proxy: object, source: str) -> httpx.URL:
     if not isinstance(proxy, str | httpx.URL):
         raise TypeError(f"{source} must be a str or an httpx.Proxy, not {type(proxy).__name__}")
     user, at, _ = str(proxy).partition("://")[2].rpartition("@")
@@ -116,7 +125,7 @@ def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
     if url.scheme not in _PROXY_SCHEMES or not url.host:
         schemes = ", ".join(_PROXY_SCHEMES)
         raise ValueError(f"{source} must be a URL such as 'http://host:3128' (one of {schemes})")
-    return httpx.Proxy(url)
+    return url
 
 
 def check_timeout(timeout: object) -> Timeouts:

@@ -114,7 +114,7 @@ class SyncBackend(httpcore.SyncBackend):
 
 @contextmanager
 def _connect_errors() -> Iterator[None]:
-    """Raise httpcore's errors in place of those of sockets."""
+    """Raise httpcore's errors instead of those of sockets."""
     try:
         yield
     except TimeoutError as error:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from astropy.config import ConfigItem, ConfigNamespace, get_config
+from astropy import config
 
 from grad300_sdk.defaults import DEFAULTS, configuration_file
 
 __all__ = ["Conf", "conf"]
 
 
-class _Item(ConfigItem):  # type: ignore[misc]  # astropy has no types
+class ConfigItem(config.ConfigItem):  # type: ignore[misc]  # astropy has no types
     """A setting whose errors name the configuration file."""
 
     def __call__(self) -> Any:
@@ -23,9 +23,9 @@ class _Item(ConfigItem):  # type: ignore[misc]  # astropy has no types
             return super().__call__()
 
 
-def _item(name: str) -> _Item:
+def _item(name: str) -> ConfigItem:
     default, description = DEFAULTS[name]
-    return _Item(default, description, module="grad300_sdk")
+    return ConfigItem(default, description, module="grad300_sdk")
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def _check_file() -> None:
     if path is not None and not os.access(path, os.R_OK):  # astropy would take the defaults
         raise ValueError(f"{_file()} can't be read: permission denied")
     with _naming_file():
-        names = set(get_config("grad300_sdk"))
+        names = set(config.get_config("grad300_sdk"))
     for name in sorted(names - DEFAULTS.keys()):
         from grad300_sdk.engine import nearest
         from grad300_sdk.errors import Grad300Warning
@@ -61,7 +61,7 @@ def _check_file() -> None:
         )
 
 
-class Conf(ConfigNamespace):  # type: ignore[misc]  # astropy has no types
+class Conf(config.ConfigNamespace):  # type: ignore[misc]  # astropy has no types
     """The settings of `grad300_sdk`, read when a client is made.
 
     They can be set in a program, or in the file ``grad300_sdk.cfg`` in astropy's configuration

@@ -34,8 +34,15 @@ PUBLIC_NAMES = {
         *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink"),
         *("Sync", "Token", "TokenFile", "Tree", "TreeLine", "call_attributes", "check_base_url"),
         *("check_integer", "check_path", "child", "decode_error", "decode_json", "describe"),
-        *("describe_bytes", "drop_none", "endpoint", "errors", "excerpt", "is_loopback"),
-        *("iterator", "nearest", "printable", "show_full_tracebacks", "without_body"),
+        *("describe_bytes", "drop_none", "endpoint", "errors", "excerpt", "expand_user"),
+        *(
+            "is_loopback",
+            "iterator",
+            "nearest",
+            "printable",
+            "show_full_tracebacks",
+            "without_body",
+        ),
     },
     "grad300_sdk.sandbox": {"Sandbox"},
 }

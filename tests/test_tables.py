@@ -86,7 +86,7 @@ def table_of(*rows: Any, scan_type: ScanType | None = ScanType.TPI) -> ScanTable
 
 
 def column_of(*values: Any, key: str = "x") -> Any:
-    """Give the column that a further key's values make."""
+    """Return the column that a further key's values make."""
     return table_of(*({"id": 1, "file_name": "a", key: value} for value in values))[key]
 
 
@@ -95,7 +95,7 @@ def kind_of(column: Any) -> str:
 
 
 def cells(column: Any) -> list[Any]:
-    """Give what a column holds, None where it is masked."""
+    """Return what a column holds, None where it is masked."""
     if isinstance(column, Time):
         texts = column.unmasked.isot.tolist()
     else:
@@ -310,7 +310,7 @@ DATES = [
 
 
 def exact(column: Time) -> list[datetime | None]:
-    """Give the dates of a column to the microsecond."""
+    """Return the dates of a column to the microsecond."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*dubious year")
         times = column.unmasked.copy()
@@ -381,7 +381,7 @@ def pages_of(rows: list[Any], size: int, filters: Filters, *, is_labelled: bool)
 
 
 def outcome(make: Callable[[], Table]) -> Any:
-    """Give all that can be told of a table, and the warnings that making it gave."""
+    """Return all that can be told of a table, and the warnings that making it gave."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         table = make()

@@ -124,15 +124,15 @@ class Root(RootNode[M]):
     trust_env : bool
         Whether to take proxies and certificates from the environment.
     transport : httpx.BaseTransport or httpx.AsyncBaseTransport
-        httpx transport that sends the requests instead of the network.
+        The httpx transport that sends the requests instead of the network.
     """
 
-    _hidden_names = RootNode._hidden_names | {"driver", "mode", "session"}
+    _hidden_names = frozenset({"driver", "session"})
     _mirrors_url = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.mode = mode_of(cls) or cls.mode
+        cls._mode = mode_of(cls) or cls._mode
 
     def __init__(
         self,
@@ -158,9 +158,9 @@ class Root(RootNode[M]):
     ) -> None:
         super().__init__(None)
         name = type(self).__name__
-        if self.mode not in _DRIVERS:
+        if self._mode not in _DRIVERS:
             raise TypeError(f"{name} is not a client; declare one as class Client({name}[Sync])")
-        kind = _DRIVERS[self.mode].network_class.transport_class
+        kind = _DRIVERS[self._mode].network_class.transport_class
         if transport is not None and not isinstance(transport, kind):
             needed = f"httpx.{kind.__name__}"
             raise TypeError(f"transport of {name} must be an {needed}, not {transport!r}")
@@ -195,7 +195,7 @@ class Root(RootNode[M]):
         self._start(os.urandom(16).hex(), session, options)
 
     def _start(self, name: str, session: Session, options: NetworkOptions) -> None:
-        driver_class = _DRIVERS[self.mode]
+        driver_class = _DRIVERS[self._mode]
         network = _networks.get(name)
         if network is None:
             network = _networks[name] = driver_class.network_class(options)
@@ -394,7 +394,7 @@ class Root(RootNode[M]):
         return other
 
     def __dir__(self) -> list[str]:
-        other = "aclose" if self.mode is Sync else "close"
+        other = "aclose" if self._mode is Sync else "close"
         return [name for name in super().__dir__() if name != other]
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -439,5 +439,5 @@ class Root(RootNode[M]):
         await self.aclose()
 
     def _check_mode(self, mode: type, alternative: str) -> None:
-        if self.mode is not mode:
+        if self._mode is not mode:
             raise TypeError(f"this is not for {type(self).__name__}: use {alternative}")

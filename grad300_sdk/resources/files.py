@@ -92,7 +92,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         from grad300_sdk.fits import open_file
 
         response = yield from send.response()
-        return _read(response, lambda content: open_file(content, self.variables["scan_type"]))
+        return _read(response, lambda content: open_file(content, self._variables["scan_type"]))
 
     @endpoint("GET")
     def table(self, send: Sender) -> Flow[Table]:
@@ -247,7 +247,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         download = Download(
             f"{self.client.base_api_url}{self.path}",
             destination_dir,
-            fallback_name(**self.variables),
+            fallback_name(**self._variables),
             file_name=file_name,
             overwrite=overwrite,
             progress=progress,
@@ -284,7 +284,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """
         from grad300_sdk.cache import CachedDownload
 
-        return CachedDownload(self.client.base_api_url, **self.variables).flow(send)
+        return CachedDownload(self.client.base_api_url, **self._variables).flow(send)
 
 
 def _read(response: httpx.Response, read: Callable[[bytes], T]) -> T:

@@ -392,7 +392,7 @@ CALLS += [
 
 
 def candidate_calls(of: Callable[[Any], Any], url: str, log: str, tag: str, vo: str) -> list[Row]:
-    """Give the rows that an event and a superevent have in common."""
+    """Return the rows that an event and a superevent have in common."""
     return [
         (lambda c: of(c).files.get(), f"GET {url}/files/", None, {"a": "url"}, {"a": "url"}),
         (

@@ -45,7 +45,7 @@ class CallableNode(Node[M]):
 
     @property
     def __name__(self) -> str:
-        return self.python_path().rpartition(".")[2]
+        return self._python_path().rpartition(".")[2]
 
     def __get__(self, thing: object, owner: type | None = None) -> Self:
         """Return the node itself; `help` shows an object with ``__get__`` as it shows a method."""

@@ -60,8 +60,6 @@ class Call(Helpful, Generic[P, F, R, X]):
     if not TYPE_CHECKING:
         __doc__ = _CallDoc(__doc__)
 
-    _hidden_names = frozenset({"is_awaited", "python_path"})
-
     def __init__(self, node: Node[Any], endpoint: Described) -> None:
         self.node = node
         self._endpoint = endpoint
@@ -124,19 +122,19 @@ class Call(Helpful, Generic[P, F, R, X]):
         flow: Any = self.flow(*args, **kwargs)
         return first_send(flow)
 
-    def python_path(self) -> str:
+    def _python_path(self) -> str:
         """Return how the call is written in Python: ``client.scans['TPI'].get``."""
-        path = self.node.python_path()
+        path = self.node._python_path()
         return path if self.__name__ == "__call__" else f"{path}.{self.__name__}"
 
     @property
-    def is_awaited(self) -> bool:
+    def _is_awaited(self) -> bool:
         """Whether calling it returns a coroutine."""
         return self._is_async and not self._endpoint.yields_items
 
     @property
     def _is_async(self) -> bool:
-        return getattr(getattr(self.node, "client", None), "mode", None) is Async
+        return getattr(getattr(self.node, "client", None), "_mode", None) is Async
 
     @property
     def __name__(self) -> str:

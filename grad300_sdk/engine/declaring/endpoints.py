@@ -95,7 +95,7 @@ class Endpoint(Declaration, Generic[P, F, B, A]):
             self._signature, self.function, is_bound=is_bound, is_awaited=is_awaited
         )
 
-    def members(self, name: str) -> Iterator[Member]:
+    def _members(self, name: str) -> Iterator[Member]:
         """Yield the call."""
         arguments = ", ".join(argument_names(self.signature(is_bound=True)))
         yield Member(
@@ -131,7 +131,7 @@ class Endpoint(Declaration, Generic[P, F, B, A]):
             bound = self._signature.bind(None, None, *args, **kwargs)
         except TypeError as error:
             problem = self._misspelt(kwargs) or str(error)
-            raise TypeError(f"{Call(node, self).python_path()}() {problem}") from None
+            raise TypeError(f"{Call(node, self)._python_path()}() {problem}") from None
         bound.apply_defaults()
         return {name: bound.arguments.get(name) for name in self._template.names}
 

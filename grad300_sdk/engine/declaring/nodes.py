@@ -65,13 +65,13 @@ N = TypeVar("N", bound="Node[Any]")
 T_co = TypeVar("T_co", covariant=True)
 
 # The attributes that the engine needs of each node.
-_RESERVED = {"client", "members", "parent", "path", "python_path", "template", "variables"}
+_RESERVED = {"client", "parent", "path", "template"}
 
 
 class Declaration:
     """What a class of nodes declares by an attribute: a call, or a node below."""
 
-    def members(self, name: str) -> Iterator[Member]:
+    def _members(self, name: str) -> Iterator[Member]:
         """Return the members that this attribute gives its class."""
         return iter(())
 
@@ -133,7 +133,6 @@ class Node(Helpful, Generic[M]):
     # False in a class whose own attributes mirror no URL, and are not drawn.
     _mirrors_url: ClassVar[bool] = False
     _template: ClassVar[Template] = compiled("")
-    _hidden_names = frozenset({"members", "python_path", "variables"})
 
     def __init_subclass__(cls, *, template: str | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -165,16 +164,16 @@ class Node(Helpful, Generic[M]):
         return ("" if self.parent is None else self.parent.template) + self._template.text
 
     @property
-    def variables(self) -> dict[str, Any]:
+    def _variables(self) -> dict[str, Any]:
         """The values of the template's variables, from the root down to this node."""
-        above = {} if self.parent is None else self.parent.variables
+        above = {} if self.parent is None else self.parent._variables
         return above | self._own_variables()
 
     def _own_variables(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._template.names}
 
     @classmethod
-    def members(cls) -> Iterator[Member]:
+    def _members(cls) -> Iterator[Member]:
         """Yield the calls and the nodes below, in the order of their declaration."""
         declared: dict[str, Any] = {}
         for base in reversed(cls.__mro__):
@@ -182,7 +181,7 @@ class Node(Helpful, Generic[M]):
                 declared.update(vars(base))
         for name, value in declared.items():
             if isinstance(value, Declaration):
-                yield from value.members(name)
+                yield from value._members(name)
             elif name == "__getitem__":
                 key = list(inspect.signature(value).parameters)[1]
                 yield from _node_members("", f"[{key}]", value)
@@ -192,16 +191,16 @@ class Node(Helpful, Generic[M]):
                 _, *names = argument_names(inspect.signature(value))
                 yield from _node_members(f".{name}", f"({', '.join(names)})", value)
 
-    def python_path(self) -> str:
+    def _python_path(self) -> str:
         """Return how the node is written in Python: ``client.scans['TPI'][42]``."""
         if self.parent is None:
             return "client"
-        above = self.parent.python_path()
+        above = self.parent._python_path()
         values = {
             name: value.value if isinstance(value, Enum) else value
             for name, value in self._own_variables().items()
         }
-        for member in self.parent.members():
+        for member in self.parent._members():
             if member.node_class is type(self):
                 arguments = ", ".join(map(repr, values.values()))
                 brackets = f"{member.arguments[:1]}{arguments}{member.arguments[-1:]}"
@@ -256,13 +255,11 @@ class RootNode(Node[M]):
         What the requests of the client share.
     driver : Driver
         What sends them.
-    mode : type
-        `Sync` or `Async`.
     """
 
     session: Session
     driver: SyncDriver | AsyncDriver
-    mode: ClassVar[type[Mode]] = Mode
+    _mode: ClassVar[type[Mode]] = Mode  # Sync or Async
     _mirrors_url = False
 
     @property
@@ -319,7 +316,7 @@ class branch(Declaration, Generic[T_co]):
     def __set__(self, node: Node[Any], value: Never, /) -> None:
         raise AttributeError(f"{self._name!r} of {node} can't be set")
 
-    def members(self, name: str) -> Iterator[Member]:
+    def _members(self, name: str) -> Iterator[Member]:
         """Yield the node below."""
         return _node_members(f".{name}", "", self._make)
 

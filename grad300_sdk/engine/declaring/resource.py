@@ -38,10 +38,10 @@ class Resource(Node[M]):
         """The URI template (RFC 6570) of the path, whole."""
         return self.parent.template + self._own.text
 
-    def python_path(self) -> str:
+    def _python_path(self) -> str:
         """Return how the node is written in Python: ``client.resource('/users/me')``."""
         own = self.path.removeprefix(self.parent.path)
-        return f"{self.parent.python_path()}.resource({own!r})"
+        return f"{self.parent._python_path()}.resource({own!r})"
 
     def _any(
         self,

@@ -50,12 +50,12 @@ class Drawable(Protocol):
         """The URI template of the path, whole."""
         ...
 
-    def python_path(self) -> str:
+    def _python_path(self) -> str:
         """Return how the node is written in Python."""
         ...
 
     @classmethod
-    def members(cls) -> Iterable[Member]:
+    def _members(cls) -> Iterable[Member]:
         """Return the calls and the nodes below, in the order of their declaration."""
         ...
 
@@ -87,14 +87,14 @@ class Branch(Struct, frozen=True):
 
 def draw_branch(node: Drawable, name: str | None = None) -> Branch:
     """Return the branch of a node, under a name or as it is written in Python."""
-    return _branch((type(node),), node.python_path() if name is None else name, node.template)
+    return _branch((type(node),), node._python_path() if name is None else name, node.template)
 
 
 def _branch(classes: tuple[type[Any], ...], name: str, template: str) -> Branch:
     """Return the branch of the last of these classes, which lead to it from the tree's root."""
     cls: type[Drawable] = classes[-1]
     drawn = Branch(name, template, summary(cls), [], [])
-    for member in cls.members():
+    for member in cls._members():
         path = f"{name}{member.accessor}{member.arguments}"
         whole = template + member.suffix
         if member.node_class is None:

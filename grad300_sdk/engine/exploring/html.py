@@ -41,7 +41,7 @@ _STARS: dict[Any, str] = {
 def node_text(node: Drawable, place: str) -> str:
     """Return a line with the class, the place and the members of a node."""
     parts = []
-    for member in node.members():
+    for member in node._members():
         is_call = member.node_class is None and member.accessor
         parts.append(member.accessor + ("()" if is_call else member.arguments))
     head = f"<{type(node).__name__} {_shorten(place)}"
@@ -95,7 +95,7 @@ def node_html(node: Drawable, place: str) -> str:
 
 def call_html(call: Any) -> str:
     """Return a call as HTML: its request, its signature, and its documentation."""
-    heading = f"{code_html(call.python_path())} {faint_html(f'{call.method} {call.path}')}"
+    heading = f"{code_html(call._python_path())} {faint_html(f'{call.method} {call.path}')}"
     signature = _pre(f"{_expression(call)}{call.__signature__}")
     summary, *more = (inspect.getdoc(call) or "").splitlines() or [""]
     doc = details_html(text_html(summary), _pre("\n".join(more).strip()), is_open=False)
@@ -120,8 +120,8 @@ def _fit(head: str, parts: list[str], between: str, tail: str) -> str:
 
 def _expression(call: Any) -> str:
     """Return the name of a call as a program writes it."""
-    name = call.python_path().rpartition(".")[2]
-    return f"await {name}" if call.is_awaited else name
+    name = call._python_path().rpartition(".")[2]
+    return f"await {name}" if call._is_awaited else name
 
 
 def details_html(heading: str, content: str, *, is_open: bool) -> str:

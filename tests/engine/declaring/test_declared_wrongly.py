@@ -153,7 +153,7 @@ def test_for_each_with_a_variable_that_it_lacks(declare: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("below", ["client", "parent", "path", "variables", "members"])
+@pytest.mark.parametrize("below", ["client", "parent", "path", "template"])
 def test_a_name_that_nodes_have_already(below: str) -> None:
     with pytest.raises(TypeError, match=f"Odd: no call and no node .* called '{below}'"):
         type(Node)("Odd", (Node,), {below: child(Labels[M])})

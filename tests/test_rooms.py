@@ -26,7 +26,7 @@ grad300_sdk/
         text  errors  checks  template  flow  tracebacks  light_httpx
         credentials/  kinds  netrc  chain
         sending/      retry  pacing  upload  redact  request  response  session
-        network/      threads  streams  proxies  base  sync  aio  errors  driver
+        network/      threads  streams  certificates  proxies  base  sync  aio  errors  driver
         exploring/    completion  branches  html  signatures  preview  curl  openapi  tree
         declaring/    nodes  send  calls  endpoints  resource  callable
         client
@@ -47,7 +47,8 @@ DATA_MAY_IMPORT_FROM_THE_ENGINE = {"excerpt"}
 IMPORTS_HTTPX = {
     f"{ENGINE}.{module}"
     for module in (
-        *("checks", "client", "light_httpx", "network.aio", "network.base", "network.driver"),
+        *("checks", "client", "light_httpx", "network.aio", "network.base"),
+        *("network.certificates", "network.driver"),
         *("network.errors", "network.proxies", "network.sync", "sending.request"),
         *("sending.response", "sending.session", "sending.redact"),
     )

@@ -1,4 +1,4 @@
-"""What both networks share: options, proxies, and one TLS context per process."""
+"""What both networks share: their options, and what a connection is made with."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import ssl
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
-from functools import cache
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
 import httpx
 from msgspec import Struct
 
-from ..errors import TransportError
 from ..sending.pacing import Pacer
 from ..sending.response import RateGuard
+from .certificates import plain_context, tls_context
 from .proxies import EnvironmentProxies, describe_proxy
 
 __all__ = [
@@ -125,9 +124,9 @@ class Network(ABC):
         """Return the options of an httpx transport with one connection to a URL."""
         verify = self.options.verify
         if url.scheme == "http":  # nothing is verified, and loading the certificates takes 20 ms
-            verify = _plain_context()
+            verify = plain_context()
         elif not isinstance(verify, ssl.SSLContext):
-            self._context = self._context or _tls_context(verify, self.options.trust_env)
+            self._context = self._context or tls_context(verify, self.options.trust_env)
             verify = self._context
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         return {"limits": limits, "verify": verify, "proxy": self.proxy(url)}
@@ -137,55 +136,6 @@ class Network(ABC):
             f"all {self.options.max_connections} connections are in use: end the streams that are "
             "open, or pass a larger max_connections"
         )
-
-
-@cache
-def _plain_context() -> ssl.SSLContext:
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _tls_context(verify: bool | str, trust_env: bool) -> ssl.SSLContext:
-    if isinstance(verify, str):
-        return _trusting(verify, "verify=")
-    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR") if verify and trust_env else ():
-        if path := os.environ.get(variable):
-            return _trusting(path, f"the environment variable {variable}")
-    return _default_context(verify)
-
-
-@cache
-def _default_context(verify: bool) -> ssl.SSLContext:
-    with _naming_key_log():
-        return httpx.create_ssl_context(verify=verify, trust_env=False)
-
-
-@cache
-def _trusting(path: str, source: str) -> ssl.SSLContext:
-    """Return a context that trusts the certificates in a file or folder."""
-    cafile, capath = (None, path) if os.path.isdir(path) else (path, None)
-    try:
-        with _naming_key_log():
-            return ssl.create_default_context(cafile=cafile, capath=capath)
-    except OSError as error:
-        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise TransportError(
-            f"the certificates in {path} ({source}) can't be loaded: {reason}"
-        ) from None
-
-
-@contextmanager
-def _naming_key_log() -> Iterator[None]:
-    """Raise an error that names ``SSLKEYLOGFILE`` if its file can't be written."""
-    try:
-        yield
-    except OSError as error:
-        path = os.environ.get("SSLKEYLOGFILE")
-        if path is None or error.filename != path:
-            raise
-        raise TransportError(
-            f"the environment variable SSLKEYLOGFILE names {path}, which can't be written: "
-            f"{error.strerror}"
-        ) from None
 
 
 async def release_nothing(error: BaseException | None) -> None:
@@ -229,8 +179,6 @@ reset_in_children: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def _reset_after_fork() -> None:
-    for made in (_plain_context, _default_context, _trusting):
-        made.cache_clear()  # another thread may have held one of OpenSSL's locks
     for item in list(reset_in_children):
         item.reset_after_fork()
 

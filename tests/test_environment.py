@@ -401,12 +401,10 @@ def test_no_thread_to_look_up_an_address(backend: str, monkeypatch: pytest.Monke
 
     async def ask() -> None:
         async with AsyncClient("http://archive.test", retries=0, force_noauth=True) as client:
-            with (
-                monkeypatch.context() as patch,
-                pytest.raises(TransportError, match=r"no more threads.*ulimit -u"),
-            ):
+            with monkeypatch.context() as patch:
                 patch.setattr(threading.Thread, "start", start)
-                await client.scans["TPI"].get()
+                with pytest.raises(TransportError, match=r"no more threads.*ulimit -u"):
+                    await client.scans["TPI"].get()
 
     anyio.run(ask, backend=backend)
 

@@ -165,7 +165,10 @@ class Answering:
     def _prepare(self, response: httpx.Response, guard: RateGuard) -> None:
         request, send = self._exchange.request, self._exchange.send
         response.request = request
-        response.extensions["redactor"] = self._exchange.redactor
+        redactor = response.extensions["redactor"] = self._exchange.redactor
+        if "reason_phrase" in response.extensions:  # from here on, nobody sees the server's own
+            reason = redactor.text(response.reason_phrase)
+            response.extensions["reason_phrase"] = reason.encode()
         if _logger.isEnabledFor(logging.INFO):
             status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
             _logger.info('HTTP Request: %s %s "%s"', request.method, request.url, status)

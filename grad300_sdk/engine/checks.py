@@ -185,8 +185,9 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
             raise TypeError(f"headers: a name and its value must be str, not {kinds}")
         if not (name + value).isascii():
             raise ValueError("headers: only ASCII characters can be sent")
-        if not _HEADER_NAME.fullmatch(name.encode()):  # a whole line, which may hold a secret
-            raise ValueError("headers: one has a name that is not valid")
+        if not _HEADER_NAME.fullmatch(name.encode()):
+            begin = name.partition(":")[0]  # of a whole line, the rest may be a secret
+            raise ValueError(f"headers: {begin!r} is not a valid name")
         if not _HEADER_VALUE.fullmatch(value.encode()):
             raise ValueError(f"headers: the value of {name!r} can't be sent")
         checked[name.lower()] = value

@@ -247,6 +247,7 @@ class _Iterating(Generic[T]):
     _answer: Answering | None = None
     _items: Iterator[T] | None = None
     _is_busy = False
+    _was_cancelled = False
 
     def __init__(self, driver: Driver, flow: ItemsFlow[T]) -> None:
         self._driver = driver
@@ -255,11 +256,16 @@ class _Iterating(Generic[T]):
     async def advance(self) -> T:
         """Return the next item."""
         if self._is_busy:
-            raise RuntimeError("another task is waiting for the next item already")
+            raise RuntimeError(
+                "another task is waiting for the next item already; give each an iterator"
+            )
+        if self._was_cancelled:  # ending here would look like the end of the items
+            raise RuntimeError("this iteration was cancelled before its end; start a new one")
         self._is_busy = True
         try:
             item: T = await self._next()
         except BaseException as error:
+            self._was_cancelled = not isinstance(error, Exception)
             await self.abandon(error)
             if isinstance(error, Exception):
                 shorten(error)

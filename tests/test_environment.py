@@ -31,8 +31,8 @@ from grad300_sdk import (
     cache,
 )
 from tests.conftest import Harness
+from tests.support.wire import STALL, chunked
 from tests.support.wire import answer as wire_answer
-from tests.support.wire import chunked
 
 HOST = "archive"
 URL = f"https://{HOST}"
@@ -422,6 +422,44 @@ def test_a_full_pool_says_what_helps(harness: Harness, wire: Any) -> None:
     with pytest.raises(TransportError, match=r"end the streams .*larger max_connections"):
         harness.run(client.scans["TPI"].get())
     harness.stop(chunks)
+
+
+# An iteration that is cancelled
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_cancelled_iteration_does_not_look_complete(backend: str, wire: Any) -> None:
+    server = wire(answerer=lambda request: [STALL])
+
+    async def walk() -> None:
+        async with AsyncClient(server.url, force_noauth=True) as client:
+            for items in (
+                client.scans["TPI"].search(),
+                client.scans["TPI"][1].file.stream(),
+            ):
+                with anyio.move_on_after(0.05) as scope:
+                    await anext(items)
+                assert scope.cancelled_caught
+                for _ in range(2):
+                    with pytest.raises(
+                        RuntimeError, match="cancelled before its end; start a new"
+                    ):
+                        await anext(items)
+                await items.aclose()
+
+    anyio.run(walk, backend=backend)
+
+
+def test_an_interrupted_iteration_does_not_look_complete() -> None:
+    def interrupt(request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    client = Client(URL, transport=httpx.MockTransport(interrupt), force_noauth=True)
+    items = client.scans["TPI"].search()
+    with pytest.raises(KeyboardInterrupt):
+        next(items)
+    with pytest.raises(RuntimeError, match="cancelled before its end; start a new"):
+        next(items)
 
 
 # Standard streams

@@ -14,6 +14,9 @@ from grad300_sdk.settings import setting
 @pytest.fixture(autouse=True)
 def _without_astropy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "astropy.config", raising=False)
+    astropy = sys.modules.get("astropy")
+    if hasattr(astropy, "config"):  # a second import replaces it, and later tests want the first
+        monkeypatch.setattr(astropy, "config", astropy.config)
 
 
 @pytest.mark.parametrize("name", DEFAULTS)

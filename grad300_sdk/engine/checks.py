@@ -189,11 +189,14 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     checked: dict[str, str] = {}
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"headers: a name and its value must be str, not those of {name!r}")
+            kinds = f"{type(name).__name__} and {type(value).__name__}"
+            raise TypeError(f"headers: a name and its value must be str, not {kinds}")
         if not (name + value).isascii():
             raise ValueError("headers: only ASCII characters can be sent")
-        is_sent = _HEADER_NAME.fullmatch(name.encode()) and _HEADER_VALUE.fullmatch(value.encode())
-        if not is_sent:
-            raise ValueError(f"headers: {name!r} is not a valid name, or its value can't be sent")
+        if not _HEADER_NAME.fullmatch(name.encode()):
+            begin = name.partition(":")[0]  # of a whole line, the rest may be a secret
+            raise ValueError(f"headers: {begin!r} is not a valid name")
+        if not _HEADER_VALUE.fullmatch(value.encode()):
+            raise ValueError(f"headers: the value of {name!r} can't be sent")
         checked[name.lower()] = value
     return checked

@@ -155,7 +155,9 @@ def check_path(path: str) -> None:
 def encode_query(params: Mapping[str, Any]) -> str:
     """Return a query: None is left out, ``0`` and ``False`` are sent, a list repeats its name."""
     if not isinstance(params, Mapping) or not all(isinstance(name, str) for name in params):
-        raise TypeError(f"params is {params!r}, but must be a mapping of names to values")
+        raise TypeError(
+            f"params must be a mapping of names to values, not {type(params).__name__}"
+        )
     return "&".join(
         f"{_quote(name)}={_quote(text)}"
         for name, value in params.items()

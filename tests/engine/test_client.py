@@ -10,12 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from grad300_sdk.engine.network.sync import run_to_end
 from tests.support.echo import echo, is_right
 from tests.support.library import (
     AwaitingLibrary,
     BlockingLibrary,
-    Library,
 )
 from tests.support.wire import Wire, answer
 
@@ -149,12 +147,6 @@ def test_a_transport_is_used_as_it_is(harness: Any, library: Any) -> None:
     assert transport.closed >= 1
 
 
-def test_a_transport_of_the_other_kind_is_refused(harness: Any, library: Any) -> None:
-    other = httpx.AsyncHTTPTransport() if harness.mode == "blocking" else httpx.HTTPTransport()
-    with pytest.raises(TypeError, match="Library must be an httpx"):
-        library(transport=other)
-
-
 # Copies
 
 
@@ -247,62 +239,3 @@ def test_closing_twice_does_no_harm(harness: Any, library: Any) -> None:
 
 
 # The two modes
-
-
-def test_what_closes_the_other_client_says_what_closes_this_one() -> None:
-    blocking, awaiting = BlockingLibrary(), AwaitingLibrary()
-    with pytest.raises(TypeError, match=r"not for AwaitingLibrary: use await client.aclose\(\)"):
-        awaiting.close()
-    with pytest.raises(TypeError, match=r"not for BlockingLibrary: use client.close\(\)"):
-        run_to_end(blocking.aclose())
-    with pytest.raises(TypeError, match="not for AwaitingLibrary: use 'async with'"), awaiting:
-        raise AssertionError("this is not reached")
-
-    async def enter() -> None:
-        async with blocking:
-            raise AssertionError("this is not reached")
-
-    with pytest.raises(TypeError, match="not for BlockingLibrary: use 'with'"):
-        run_to_end(enter())
-
-
-def test_each_client_completes_to_what_closes_it() -> None:
-    assert "close" in dir(BlockingLibrary())
-    assert "aclose" not in dir(BlockingLibrary())
-    assert "aclose" in dir(AwaitingLibrary())
-    assert "close" not in dir(AwaitingLibrary())
-
-
-def test_a_root_without_a_mode_is_not_made() -> None:
-    hint = r"Library is not a client; declare one as class Client\(Library\[Sync\]\)"
-    with pytest.raises(TypeError, match=hint):
-        Library()
-
-
-@pytest.mark.parametrize("option", ["headers", "max_connections", "retries", "timeout"])
-def test_options_are_set_in_a_copy(library: Any, option: str) -> None:
-    message = rf"client.with_options\({option}=...\) returns a copy"
-    with pytest.raises(AttributeError, match=message):
-        setattr(library(), option, 1)
-
-
-def test_a_copy_with_other_options(harness: Any, library: Any, wire: Callable[..., Wire]) -> None:
-    server = wire(answerer=lambda request: answer(b"{}"))
-    client = library(server.url, headers={"X-Key": "k"}, max_connections=1, retries=1)
-    copy = client.with_options(headers={"X-Other": "o"}, retries=5, timeout=7.0)
-    assert type(copy) is type(client)
-    assert (client.session.retries, copy.session.retries) == (1, 5)
-    for one in (client, copy):
-        harness.call(one.books["1"].get)
-    first, second = server.requests
-    assert ("x-other" in first.headers, "x-other" in second.headers) == (False, True)
-    assert first.headers["x-key"] == second.headers["x-key"] == "k"
-    assert server.connections == 1
-    copy.set_token("t0k")
-    assert client.session.credentials == copy.session.credentials
-    wide = client.with_options(max_connections=3)
-    assert (client.max_connections, wide.max_connections) == (1, 3)
-    harness.call(wide.books["1"].get)
-    assert server.connections == 2
-    for one in (wide, copy, client):
-        harness.run(harness.close_client(one))

@@ -12,7 +12,6 @@ import pytest
 
 from grad300_sdk.engine import M, Root
 from grad300_sdk.engine.network.driver import AsyncDriver, SyncDriver
-from grad300_sdk.engine.network.sync import run_to_end
 from tests.support.library import AwaitingLibrary, BlockingLibrary, Library
 from tests.support.wire import answer
 
@@ -97,44 +96,6 @@ def test_a_transport_of_the_other_mode() -> None:
 
 
 # Coroutines of blocking clients
-
-
-class Suspending:
-    """Something to await that gives way to an event loop."""
-
-    def __await__(self) -> Any:
-        yield "something for an event loop"
-
-
-def test_what_suspends_does_not_run_to_its_end() -> None:
-    ended: list[bool] = []
-
-    async def suspending() -> None:
-        try:
-            await Suspending()
-        finally:
-            ended.append(True)
-
-    with pytest.raises(RuntimeError, match="was suspended: something awaited in it"):
-        run_to_end(suspending())
-    assert ended == [True]
-
-
-def test_what_does_not_suspend_runs_to_its_end() -> None:
-    async def nothing() -> None:
-        return None
-
-    async def outer() -> int:
-        await nothing()
-        return 1
-
-    async def failing() -> None:
-        await nothing()
-        raise LookupError("mine")
-
-    assert run_to_end(outer()) == 1
-    with pytest.raises(LookupError, match="mine"):
-        run_to_end(failing())
 
 
 def test_a_blocking_client_works_within_an_event_loop(wire: Any) -> None:

@@ -151,5 +151,5 @@ CLIENTS = (BlockingLibrary, AwaitingLibrary)
 
 
 def account(log_in: Callable[[str, str], Flow[str]] = log_in) -> Login:
-    """Give credentials that log in."""
+    """Return credentials that log in."""
     return Login(user="ann", password="s3cret-password", log_in=log_in)

@@ -32,6 +32,8 @@ __all__ = [
 _ACCOUNT = "user and password"
 # Seconds since 1970: an expiry after this is not one.
 _LATEST = 1e12
+# A token that was passed in place of a path: RFC 7519, section 3.1.
+_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 # Control characters, and surrogates, which can't be encoded.
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -349,6 +351,8 @@ def check_token(token: object) -> str:
 
 def read_token(path: Path) -> str:
     """Return the token in a file; an error's message names the file and shows no token."""
+    if _JWT.fullmatch(path.name):
+        raise ValueError("a token was passed where the path of its file is needed")
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -171,7 +171,10 @@ class IncomingResponse:
     def _prepare(self, response: httpx.Response, guard: RateGuard) -> None:
         request, send = self._exchange.request, self._exchange.send
         response.request = request
-        response.extensions[REDACTOR] = self._exchange.redactor
+        redactor = response.extensions[REDACTOR] = self._exchange.redactor
+        reason = response.reason_phrase
+        if reason != httpx.codes.get_reason_phrase(response.status_code):  # redacting takes time
+            response.extensions["reason_phrase"] = redactor.text(reason).encode()
         if _logger.isEnabledFor(logging.INFO):
             status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
             _logger.info('HTTP Request: %s %s "%s"', request.method, request.url, status)
@@ -250,6 +253,7 @@ class _FlowIterator(Generic[T]):
     _incoming: IncomingResponse | None = None
     _items: Iterator[T] | None = None
     _is_busy = False
+    _was_cancelled = False
 
     def __init__(self, driver: Driver, flow: ItemsFlow[T]) -> None:
         self._driver = driver
@@ -258,11 +262,16 @@ class _FlowIterator(Generic[T]):
     async def advance(self) -> T:
         """Return the next item."""
         if self._is_busy:
-            raise RuntimeError("another task is waiting for the next item already")
+            raise RuntimeError(
+                "another task is waiting for the next item already; give each an iterator"
+            )
+        if self._was_cancelled:  # ending here would look like the end of the items
+            raise RuntimeError("this iteration was cancelled before its end; start a new one")
         self._is_busy = True
         try:
             item: T = await self._next()
         except BaseException as error:
+            self._was_cancelled = not isinstance(error, Exception)
             await self.abandon(error)
             raise
         finally:

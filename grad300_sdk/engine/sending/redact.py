@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import httpx
 from msgspec import Struct
@@ -42,15 +42,18 @@ class Redactor(Struct, dict=True, weakref=True):
 
     @cached_property
     def _forms(self) -> list[str]:
-        """The ways in which the secrets may be written."""
+        """The ways in which the secrets may be written, the longest first."""
         secrets = [secret for secret in self.secrets if len(secret) >= _SHORTEST]
-        return [form for s in secrets for form in (s, json.dumps(s)[1:-1], quote(s))]
+        forms = {form for secret in secrets for form in _forms(secret)}
+        return sorted(forms, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Return a text with each secret, or its beginning, masked."""
-        for form in self._forms:
-            for length in range(len(form), min(len(form), _SHORTEST_BEGINNING) - 1, -1):
-                text = text.replace(form[:length], _MASK)
+        forms = self._forms
+        for length in range(len(forms[0]) if forms else 0, 0, -1):  # the longest first
+            for form in forms:
+                if min(len(form), _SHORTEST_BEGINNING) <= length <= len(form):
+                    text = text.replace(form[:length], _MASK)
         return text
 
     def response(self, response: httpx.Response) -> httpx.Response:
@@ -67,6 +70,15 @@ class Redactor(Struct, dict=True, weakref=True):
         return httpx.Response(
             response.status_code, headers=headers, content=content, request=response.request
         )
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """Return the ways to write a secret: as it is, in JSON, in a URL, in a form, in HTML."""
+    from html import escape  # with a table of entities that nothing else needs
+
+    plain = json.dumps(secret, ensure_ascii=False)[1:-1]
+    encoded = quote(secret), quote(secret, safe=""), quote_plus(secret)
+    return secret, plain, json.dumps(secret)[1:-1], *encoded, escape(secret)
 
 
 def redacted_request(exchange: Exchange) -> httpx.Request:
@@ -98,5 +110,6 @@ def redacted_send(send: Send) -> Send:
 
 def without_body(response: httpx.Response, request: httpx.Request) -> httpx.Response:
     """Return a response without its body, which is incomplete or was passed to a sink."""
-    headers = [(name, value) for name, value in response.headers.raw if name not in _BODY_HEADERS]
+    raw = response.headers.raw
+    headers = [(name, value) for name, value in raw if name.lower() not in _BODY_HEADERS]
     return httpx.Response(response.status_code, headers=headers, request=request)

@@ -99,7 +99,7 @@ def prepare_files(files: object) -> list[tuple[str, Any]]:
     """
     pairs = list(files.items()) if isinstance(files, Mapping) else files
     if not isinstance(pairs, list | tuple):
-        raise TypeError(f"files must be a mapping of fields to files, not {files!r:.80}")
+        raise TypeError(f"files must be a mapping of fields to files, not {type(files).__name__}")
     return [(field, _prepare_file(field, file)) for field, file in pairs]
 
 

@@ -218,19 +218,3 @@ def test_nodes_and_calls_pickle(harness: Any, library: Any) -> None:
             assert there == thing
             assert hash(there) == hash(thing)
     assert Text(client.books["1"]) == copy.deepcopy(Text(client.books["1"]))
-
-
-def test_a_class_that_is_assigned_without_child() -> None:
-    for below in (Tags, Tags[M]):
-        with pytest.raises(TypeError, match=r"^Odd\.tags: write tags = child\(Tags\[M\]\)$"):
-            type(Node)("Odd", (Node,), {"tags": below})
-
-
-def test_a_class_may_be_nested_in_another(client: Any) -> None:
-    class Outer(Node[M], template="{+parent}/outer"):
-        class Inner(Node[M], template="{+parent}/inner"):
-            pass
-
-        inner = child(Inner[M])
-
-    assert Outer(client).inner.path == "/outer/inner"

@@ -27,7 +27,7 @@ SAME = ("authorization", "content-type", "cookie", "x-key", "x-mine")
 
 @pytest.fixture
 def server(wire: Callable[..., Wire]) -> Wire:
-    """Say yes to all."""
+    """A server that accepts all requests."""
     return wire(answerer=lambda request: answer(b"" if request.method == "HEAD" else b"{}"))
 
 

@@ -14,23 +14,12 @@ import httpx
 import pytest
 
 from grad300_sdk.engine.errors import TransportError
-from grad300_sdk.engine.network import base
 from tests.support.echo import is_right
+from tests.support.forks import exit_status, needs_fork
 from tests.support.library import BlockingLibrary
 from tests.support.tls import SecureWire
 
 URL = httpx.URL("https://library.test")
-
-
-@pytest.fixture(autouse=True)
-def _contexts() -> Iterator[None]:
-    """Load what a test loads for it alone."""
-    made = (base._default_context, base._trusting)
-    for make in made:
-        make.cache_clear()
-    yield
-    for make in made:
-        make.cache_clear()
 
 
 @pytest.fixture
@@ -95,7 +84,11 @@ def test_a_log_of_keys_that_can_not_be_written(
 ) -> None:
     path = str(tmp_path / "missing" / "keys")
     monkeypatch.setenv("SSLKEYLOGFILE", path)
-    for verify in (True, certificate):
+    copies = [tmp_path / "a.pem", tmp_path / "b.pem"]  # which no other test has loaded
+    for copy in copies:
+        copy.write_bytes(certificate.read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(copies[0]))
+    for verify in (True, copies[1]):
         error = error_of(harness, library("https://library.test", verify=verify))
         assert str(error) == (
             f"the environment variable SSLKEYLOGFILE names {path}, which can't be written: "
@@ -193,11 +186,15 @@ def test_one_context_serves_a_process(library: Any, certificate: Path) -> None:
     assert len({context(), context(verify=False), context(verify=certificate)}) == 3
 
 
+@needs_fork
 def test_a_child_has_a_context_of_its_own(library: Any) -> None:
     network = library("https://library.test").driver.network
     before = network.connect_options(URL)["verify"]
-    base._reset_after_fork()  # as the child does
-    assert network.connect_options(URL)["verify"] is not before
+    child = os.fork()
+    if not child:
+        os._exit(int(network.connect_options(URL)["verify"] is before))
+    assert exit_status(child) == 0
+    assert network.connect_options(URL)["verify"] is before
 
 
 def test_the_file_comes_before_the_folder(

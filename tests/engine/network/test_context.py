@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextvars import ContextVar, copy_context
 from typing import Any
@@ -22,6 +23,8 @@ from grad300_sdk.engine import (
 )
 from grad300_sdk.engine.flow import Sleep
 from tests.support.library import AwaitingLibrary, BlockingLibrary
+from tests.support.sink import MemorySink
+from tests.support.wire import answer
 
 MANY = 3
 
@@ -89,3 +92,64 @@ def test_tasks_run_in_copies_of_the_caller_s_context(backend: str) -> None:
                 tasks.start_soon(user, client, label)
 
     anyio.run(main, backend=backend)
+
+
+@pytest.mark.parametrize("mode", ["blocking", "asyncio", "trio"])
+def test_a_filter_of_the_log_sees_the_callers_context(
+    mode: str, wire: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that adds the id of a user's request to each record."""
+
+    class Filter(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            record.label = _label.get()
+            return True
+
+    def flow() -> Flow[Any]:
+        flows = (Sender("GET", f"/{number}").json(object) for number in range(6))
+        return (yield Gather(flows, MANY))
+
+    def ask() -> None:
+        _label.set("Dune")
+        with BlockingLibrary(server.url) as client:
+            client.driver.run(flow())
+
+    async def ask_async() -> None:
+        _label.set("Dune")
+        async with AwaitingLibrary(server.url) as client:
+            await client.driver.run(flow())
+
+    server = wire(answerer=lambda request: answer(b"{}"))
+    caplog.set_level(logging.INFO, "grad300_sdk.engine.network.driver")
+    added = Filter()
+    caplog.handler.addFilter(added)
+    try:
+        if mode == "blocking":
+            copy_context().run(ask)
+        else:
+            anyio.run(ask_async, backend=mode)
+    finally:
+        caplog.handler.removeFilter(added)
+    assert [vars(record)["label"] for record in caplog.records] == ["Dune"] * 6
+
+
+def test_a_sink_sees_the_callers_context(wire: Any) -> None:
+    seen: list[str] = []
+
+    class Sink(MemorySink):
+        def write(self, data: Any) -> int:
+            seen.append(_label.get())
+            return super().write(data)
+
+    def ask() -> None:
+        _label.set("Dune")
+        with BlockingLibrary(server.url) as client:
+            flows = [client.books[str(n)].text.write_to.flow(Sink()) for n in range(4)]
+            assert client.driver.run(gather(flows)) == [200] * 4
+
+    def gather(flows: list[Flow[int]]) -> Flow[list[int]]:
+        return (yield Gather(flows, MANY))
+
+    server = wire(answerer=lambda request: answer(b"text"))
+    copy_context().run(ask)
+    assert seen == ["Dune"] * 4

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
@@ -515,69 +514,6 @@ def test_a_response_is_not_kept_by_itself(harness: Any, library: Any, server: Wi
         assert response() is None
     finally:
         gc.enable()
-
-
-def test_each_answer_is_logged(
-    harness: Any, library: Any, wire: Callable[..., Wire], caplog: pytest.LogCaptureFixture
-) -> None:
-    name = "grad300_sdk.engine.network.driver"
-    server = wire(
-        answer(b"{}"),
-        answer(b"", "302 Found", Location="/2"),
-        answer(b"", "404 Not Found"),
-        [CLOSE],
-    )
-    client = library(server.url)
-    caplog.set_level("INFO", name)
-    harness.call(client.get_json, "/0?a=b")
-    with pytest.raises(NotFoundError):
-        harness.call(client.get_json, "/1")
-    with pytest.raises(TransportError):
-        harness.call(client.get_json, "/3")
-    logged = [(r.name, r.levelname, r.message) for r in caplog.records if r.name == name]
-    assert logged == [
-        (name, "INFO", f'HTTP Request: GET {server.url}/0?a=b "HTTP/1.1 200 OK"'),
-        (name, "INFO", f'HTTP Request: GET {server.url}/1 "HTTP/1.1 302 Found"'),
-        (name, "INFO", f'HTTP Request: GET {server.url}/2 "HTTP/1.1 404 Not Found"'),
-    ]
-
-
-def test_a_log_that_is_off_has_no_answers(
-    harness: Any, library: Any, server: Wire, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("WARNING")
-    harness.call(library(server.url).request, "GET", "/1")
-    assert caplog.records == []
-
-
-def test_a_response_knows_how_long_it_took(harness: Any, library: Any, wire: Any) -> None:
-    server = wire(answer(b"{}"), [*chunked(*TEXT), b"0\r\n\r\n"], answer(b"no", "404 Not Found"))
-    client = library(server.url)
-    began = time.perf_counter()
-    responses = [harness.call(client.request, "GET", "/1")]
-    responses += [harness.call(client.books["1"].text.get.response)]
-    with pytest.raises(NotFoundError) as caught:
-        harness.call(client.request, "GET", "/3")
-    took = time.perf_counter() - began
-    elapsed = [response.elapsed.total_seconds() for response in responses]
-    elapsed.append(caught.value.response.elapsed.total_seconds())
-    assert all(seconds > 0 for seconds in elapsed)
-    assert sum(elapsed) <= took
-
-
-def test_no_cookie_is_kept(harness: Any, library: Any, wire: Callable[..., Wire]) -> None:
-    server = wire(
-        answer(b"{}", Set_Cookie="session=1; Path=/"),
-        answer(b"", "302 Found", Location="/there", Set_Cookie="session=2"),
-        answer(b"{}"),
-        answer(b"{}"),
-    )
-    client = library(server.url)
-    response = harness.call(client.request, "GET", "/1")
-    assert response.cookies["session"] == "1"  # whoever wants it may read it
-    for _ in range(2):
-        harness.call(client.request, "GET", "/2")
-    assert [request.headers.get("cookie") for request in server.requests] == [None] * 4
 
 
 def test_no_client_of_httpx_is_made(

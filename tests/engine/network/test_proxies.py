@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from grad300_sdk.engine import checks
 from grad300_sdk.engine.errors import AuthenticationError, TransportError
 from grad300_sdk.engine.network.base import NetworkOptions
 from grad300_sdk.engine.network.proxies import EnvironmentProxies, describe_proxy
@@ -258,6 +259,20 @@ def test_a_proxy_of_the_client_that_is_not_one(library: Any, address: str) -> No
     assert "cret" not in str(caught.value)
 
 
+def test_a_proxy_that_needs_another_package(
+    harness: Any, library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    address = "socks5://ann:s3cret@proxy.test:1080"
+    needs = r"is a SOCKS proxy, which needs: pip install 'httpx\[socks\]'$"
+    for given in (address, httpx.Proxy(address)):
+        with pytest.raises(ValueError, match=f"^proxy {needs}"):
+            library(LIBRARY, proxy=given)
+    monkeypatch.setenv("ALL_PROXY", address)
+    with pytest.raises(TransportError, match=f"^the environment variable ALL_PROXY {needs}"):
+        harness.call(library(LIBRARY).books["1"].get)
+
+
 def test_a_proxy_that_is_not_there(
     harness: Any, library: Any, refused: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,3 +305,37 @@ def test_a_proxy_that_asks_for_a_password(
     assert not caught.value.transient
     assert [request.method for request in proxy.requests] == ["CONNECT"]
     assert not isinstance(caught.value, AuthenticationError)
+
+
+def test_a_user_of_a_proxy_is_said_to_it_alone(harness: Any, library: Any, proxy: Wire) -> None:
+    url = proxy.url.replace("http://", "http://ann:s3cret@")
+    client = library("http://library.test/v1", proxy=url)
+    harness.call(client.books["1"].get)
+    assert proxy.requests[0].headers["proxy-authorization"].startswith("Basic ")
+
+
+def test_the_environment_is_read_when_a_client_is_made(
+    harness: Any, library: Any, proxy: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy.url)
+    client = library("http://library.test/v1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert harness.call(client.books["1"].get) == {}
+
+
+def found(url: str) -> httpx.URL | None:
+    """Return the URL of the environment's proxy for a URL."""
+    proxy = EnvironmentProxies().proxy(httpx.URL(url))
+    return None if proxy is None else proxy.url
+
+
+def test_each_scheme_has_its_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "http://all.test:1080")
+    monkeypatch.setenv("http_proxy", "http://plain.test:3128")
+    assert found("http://library.test") == "http://plain.test:3128"
+    assert found("https://library.test") == "http://all.test:1080"
+    monkeypatch.setenv("https_proxy", "https://secure.test")
+    assert found("https://library.test") == "https://secure.test"
+    proxies = EnvironmentProxies()
+    source = proxies.source(httpx.URL("https://library.test"))
+    assert source == "the environment variable https_proxy"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 import sys
@@ -10,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from contextvars import ContextVar, copy_context
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -23,7 +21,6 @@ from grad300_sdk.engine.flow import Sleep
 from grad300_sdk.engine.network.threads import gather_in_threads
 from tests.support.connections import held_connection
 from tests.support.library import BlockingLibrary
-from tests.support.sink import MemorySink
 from tests.support.tls import SecureWire
 from tests.support.wire import STALL, Received, Step, Wire, answer
 
@@ -385,76 +382,3 @@ def test_no_more_threads_than_asked_for() -> None:
 
 
 # The context of the caller
-
-user: ContextVar[str] = ContextVar("user", default="nobody")
-
-
-@pytest.mark.parametrize("limit", [1, 4])
-def test_flows_run_in_copies_of_the_callers_context(
-    harness: Any, library: Any, server: Wire, limit: int
-) -> None:
-    seen: list[str] = []
-
-    class Sink(MemorySink):
-        def write(self, data: Any) -> int:
-            seen.append(user.get())
-            user.set("whoever writes")
-            return super().write(data)
-
-    def one(number: int) -> Flow[str]:
-        yield Send(method="GET", path=f"/{number}", sink=Sink())
-        return user.get()
-
-    def ask() -> Any:
-        user.set("ann")
-        flows = others_of(map(one, range(8)), limit)
-        return client.driver.run(flows)
-
-    async def ask_async() -> Any:
-        result = await ask()
-        assert user.get() == ("ann" if limit > 1 else user.get())
-        return result
-
-    client = library(server.url)
-    context = copy_context()
-    if harness.mode == "blocking":
-        context.run(ask)
-    else:
-        harness.run(context.run(ask_async))
-    assert len(seen) == 8
-    assert seen[0] == "ann"
-    assert set(seen) <= {"ann", "whoever writes"}
-    assert user.get() == "nobody"
-
-
-def test_a_log_filter_sees_the_callers_context(
-    harness: Any, library: Any, server: Wire, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As one that adds the id of a request to each record."""
-
-    class Filter(logging.Filter):
-        def filter(self, record: logging.LogRecord) -> bool:
-            record.user = user.get()
-            return True
-
-    def ask() -> Any:
-        user.set("ann")
-        return client.driver.run(others(*(send(f"/{number}") for number in range(6))))
-
-    async def ask_async() -> Any:
-        return await ask()
-
-    caplog.set_level(logging.INFO, "grad300_sdk.engine.network.driver")
-    client = library(server.url)
-    added = Filter()
-    caplog.handler.addFilter(added)
-    try:
-        context = copy_context()
-        if harness.mode == "blocking":
-            context.run(ask)
-        else:
-            harness.run(context.run(ask_async))
-    finally:
-        caplog.handler.removeFilter(added)
-    users = [vars(r)["user"] for r in caplog.records if "HTTP Request" in r.message]
-    assert users == ["ann"] * 6

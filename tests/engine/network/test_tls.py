@@ -10,14 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from grad300_sdk.engine.errors import TransportError
 from tests.support.connections import held_connection
 from tests.support.echo import echo, is_right
 from tests.support.forks import answers_in_a_child, exit_status, needs_fork
-from tests.support.library import AwaitingLibrary, BlockingLibrary
+from tests.support.library import BlockingLibrary
 from tests.support.tls import SecureWire
 
 
@@ -102,55 +101,3 @@ def test_threads_and_forks_under_tls(server: SecureWire, context: ssl.SSLContext
             stop.set()
             assert all(future.result() for future in working)
         assert ends == [0, 0]
-
-
-def test_one_context_serves_a_process(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def context(client: Any) -> ssl.SSLContext:
-        """Return the context of the next connection of a client."""
-        options = client.driver.network.connect_options(httpx.URL("https://library.test"))
-        assert isinstance(options["verify"], ssl.SSLContext)
-        return options["verify"]
-
-    clients = [BlockingLibrary(), BlockingLibrary(), AwaitingLibrary()]
-    assert len({id(context(client)) for client in clients for _ in range(2)}) == 1
-    unverified = [BlockingLibrary(verify=False), AwaitingLibrary(verify=False)]
-    assert len({id(context(client)) for client in unverified}) == 1
-    assert context(unverified[0]).verify_mode is ssl.CERT_NONE
-    assert context(clients[0]).verify_mode is ssl.CERT_REQUIRED
-    own = [BlockingLibrary(verify=certificate), AwaitingLibrary(verify=str(certificate))]
-    assert len({id(context(client)) for client in own}) == 1
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    named = [BlockingLibrary(), AwaitingLibrary()]
-    assert len({id(context(client)) for client in named}) == 1
-    assert context(BlockingLibrary(trust_env=False)) is context(BlockingLibrary(trust_env=False))
-    kinds = {id(context(one)) for one in (clients[0], unverified[0], own[0])}
-    assert len(kinds) == 3
-
-
-def test_a_plain_connection_loads_no_certificates() -> None:
-    options = BlockingLibrary().driver.network.connect_options(httpx.URL("http://library.test"))
-    assert options["verify"].cert_store_stats()["x509_ca"] == 0
-
-
-@pytest.mark.parametrize("content", [None, "no certificate"])
-def test_certificates_that_can_not_be_loaded(
-    harness: Any, library: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any
-) -> None:
-    path = tmp_path / "certificates.pem"
-    if content is not None:
-        path.write_text(content)
-    monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    message = rf"{path} \(the environment variable SSL_CERT_FILE\) can't be loaded: "
-    message += "it holds no certificate" if content else "No such file"
-    with pytest.raises(TransportError, match=message):
-        harness.call(library("https://library.test", trust_env=True).books["1"].get)
-
-
-def test_a_key_log_that_can_not_be_written(
-    harness: Any, library: Any, tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = tmp_path / "certificates.pem"  # whose context is not made yet
-    copy.write_bytes(certificate.read_bytes())
-    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "nowhere" / "keys"))
-    with pytest.raises(TransportError, match=r"SSLKEYLOGFILE names .*, which can't be written"):
-        harness.call(library("https://library.test", verify=copy).books["1"].get)

@@ -337,3 +337,21 @@ def test_each_wait_is_logged_at_info(caplog: pytest.LogCaptureFixture) -> None:
         (logging.INFO, "GET /books/1 is sent again in 1.0 s (retry 2): the network failed"),
     ]
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("outcome", [{"status": 503}, {"status": 500, "Retry_After": "7"}])
+def test_a_server_that_fails_by_itself_holds_nobody_else_back(
+    time: Time, outcome: dict[str, Any]
+) -> None:
+    client = time.of(BlockingLibrary(retries=1))
+    wait = answer(ask(client), busy(**outcome))
+    assert isinstance(wait, Sleep)
+    assert isinstance(ask(client).effect, Exchange)
+
+
+def test_without_a_rate_nothing_is_waited_for() -> None:
+    client = BlockingLibrary()
+    script = Script(client.session, *(json_response() for _ in range(3)))
+    for number in range(3):
+        script.run(client.books[str(number)].get.flow())
+    assert script.waits == []

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import pickle
 import traceback
+from html import escape
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
 
+from grad300_sdk.engine import Send
 from grad300_sdk.engine.credentials import (
     Basic,
     Token,
@@ -19,6 +24,8 @@ from grad300_sdk.engine.errors import (
     Error,
     TransportError,
 )
+from grad300_sdk.engine.flow import Exchange
+from grad300_sdk.engine.sending.redact import Redactor, redacted_request, without_body
 from grad300_sdk.engine.sending.response import decode_json
 from tests.support.flows import pieces
 from tests.support.library import account
@@ -205,3 +212,84 @@ def test_no_token_is_in_an_error_of_a_body_in_pieces(
         with pytest.raises(expected) as caught:
             harness.list(client.driver.iterate(pieces()))
         assert_harmless(caught.value)
+
+
+# What a server repeats
+
+PASSWORD = 's3cret/pass "wörd"&<1>'
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "200 OK"])
+def test_a_compressed_answer_that_repeats_a_token(
+    harness: Any, library: Any, wire: Any, status: str
+) -> None:
+    body = gzip.compress(b'["%s"]' % SECRET.encode())
+    server = wire(answer(body, status, Content_Encoding="gzip"))
+    client = library(server.url, credentials=Token(SECRET))
+    with pytest.raises(APIError if status[0] == "4" else DecodeError) as caught:
+        harness.call(client.books["1"].get)
+    assert "***" in str(caught.value)
+    assert caught.value.response.text == '["***"]'
+    assert_harmless(caught.value)
+
+
+def test_a_server_that_repeats_the_form(harness: Any, library: Any, wire: Any) -> None:
+    server = wire(answerer=lambda request: answer(request.body, "400 Bad Request"))
+    with pytest.raises(APIError) as caught:
+        harness.call(library(server.url).log_in, "ann", PASSWORD)
+    assert b"s3cret%2Fpass+%22w" in server.requests[0].body
+    assert "user=ann&password=***" in str(caught.value)
+    assert caught.value.response.text == "user=ann&password=***"
+    assert b"s3cret" not in pickle.dumps(caught.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PASSWORD,
+        json.dumps(PASSWORD)[1:-1],
+        json.dumps(PASSWORD, ensure_ascii=False)[1:-1],
+        quote(PASSWORD),
+        quote(PASSWORD, safe=""),
+        quote_plus(PASSWORD),
+        escape(PASSWORD),
+        PASSWORD[:8],
+        PASSWORD[:15],
+        quote_plus(PASSWORD)[:12],
+    ],
+)
+def test_each_way_to_write_a_secret(written: str) -> None:
+    redactor = Redactor((PASSWORD, "another secret"))
+    assert redactor.text(f"before {written} after another secret") == "before *** after ***"
+
+
+def test_a_text_without_a_secret_stays() -> None:
+    for secrets in ((), ("",), ("abc",), ("another",)):
+        assert Redactor(secrets).text("abc before") == "abc before"
+    assert repr(Redactor((PASSWORD,))) == "Redactor()"
+
+
+def test_a_response_without_a_secret_is_the_same() -> None:
+    request = httpx.Request("GET", "http://library.test/")
+    response = httpx.Response(200, headers={"X": "y"}, content=b"text", request=request)
+    assert Redactor((PASSWORD,)).response(response) is response
+
+
+def test_a_response_without_its_body() -> None:
+    request = httpx.Request("GET", "http://library.test/")
+    headers = {"Content-Encoding": "gzip", "transfer-encoding": "chunked", "ETag": '"1"'}
+    stream = httpx.ByteStream(b"no gzip")
+    empty = without_body(httpx.Response(200, headers=headers, stream=stream), request)
+    assert (empty.status_code, empty.content, empty.request) == (200, b"", request)
+    assert dict(empty.headers) == {"etag": '"1"'}
+
+
+def test_a_request_without_a_secret_is_the_same() -> None:
+    send = Send(method="GET", path="/")
+    request = httpx.Request("GET", "http://library.test/", headers={"X": "y"})
+    assert redacted_request(Exchange(send, request, Redactor())) is request
+    secret = httpx.Request("GET", "http://library.test/", headers={"COOKIE": "a=b", "X": "y"})
+    redacted = redacted_request(Exchange(send, secret, Redactor()))
+    assert "Cookie" not in redacted.headers
+    assert redacted.headers["X"] == "y"
+    assert secret.headers["Cookie"] == "a=b"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -169,27 +169,36 @@ def test_a_body_without_a_length_ends_with_the_connection(
 
 
 @pytest.mark.parametrize("bomb", [True, False])
-def test_json_above_the_limit_is_refused_before_it_is_held(
-    harness: Any, library: Any, wire: Any, monkeypatch: pytest.MonkeyPatch, bomb: bool
-) -> None:
-    sizes: list[int] = []
-    feed = BodyDecoder.feed
-
-    def counted(self: BodyDecoder, piece: bytes) -> Iterator[bytes]:
-        for data in feed(self, piece):
-            sizes.append(len(data))
-            yield data
-
-    monkeypatch.setattr(BodyDecoder, "feed", counted)
+def test_json_above_the_limit_is_refused_before_it_is_held(bomb: bool) -> None:
     content = b"[" + b" " * 50_000_000 + b"]"
-    if bomb:
-        server = wire(answer(gzip.compress(content, 9), Content_Encoding="gzip"))
-    else:
-        server = wire(answer(content))
+    sent = gzip.compress(content, 1) if bomb else content
+    headers = {"Content-Encoding": "gzip"} if bomb else {}
+    decoder = BodyDecoder(response(b"", headers), limit=1_000_000)
+    sizes: list[int] = []
+
+    def decode() -> None:
+        for begin in range(0, len(sent), 65536):
+            for part in decoder.feed(sent[begin : begin + 65536]):
+                sizes.append(len(part))
+
     with pytest.raises(DecodeError, match="more than the 1000000 bytes"):
-        got(harness, library, server, max_json_bytes=1_000_000)
-    assert sum(sizes) < 2_000_000
-    assert max(sizes) <= 200_000
+        decode()
+    assert sum(sizes) <= 1_000_000
+    assert max(sizes) <= 65536
+
+
+@pytest.mark.parametrize("bomb", [True, False])
+def test_a_server_that_sends_json_above_the_limit(
+    harness: Any, library: Any, wire: Callable[..., Wire], bomb: bool
+) -> None:
+    content = b"[" + b" " * 2_000_000 + b"]"
+    zipped = answer(gzip.compress(content, 9), Content_Encoding="gzip")
+    server = wire(zipped if bomb else answer(content), answer(b"{}"))
+    client = library(server.url, max_json_bytes=1_000_000, max_connections=1, retries=3)
+    with pytest.raises(DecodeError, match="more than the 1000000 bytes"):
+        harness.call(client.books["1"].get)
+    assert harness.call(client.books["1"].get) == {}
+    assert len(server.requests) == 2
 
 
 def test_the_limit_is_of_json_alone(harness: Any, library: Any, wire: Any) -> None:
@@ -244,9 +253,9 @@ def test_a_described_body_is_short_and_on_one_line() -> None:
 
 
 def response(content: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
-    """Return a response that was read."""
+    """Return a response; one that has a body was read."""
     request = httpx.Request("GET", "http://library.test/")
-    return httpx.Response(200, content=content, headers=headers, request=request)
+    return httpx.Response(200, content=content or None, headers=headers, request=request)
 
 
 def test_json_is_what_python_reads() -> None:

@@ -22,9 +22,7 @@ from grad300_sdk.engine.errors import (
     ServerError,
     TransportError,
 )
-from grad300_sdk.engine.flow import Exchange, RunningFlow, Sleep
-from tests.support.clock import Clock
-from tests.support.flows import Script, answered, cut, json_response, refused
+from tests.support.flows import Script, cut, json_response, refused
 from tests.support.library import BlockingLibrary, account
 from tests.support.wire import RESET, Received, Wire, answer
 
@@ -189,31 +187,6 @@ def test_an_error_after_one_attempt_says_nothing_of_attempts() -> None:
         assert "Given up" not in "".join(getattr(caught.value, "__notes__", []))
 
 
-def test_patience_takes_the_place_of_a_number() -> None:
-    client = library(retries=0, patience=10.0)
-    script = Script(client.session, answerer=lambda request: busy())
-    with pytest.raises(ServerError):
-        script.run(client.books["1"].get.flow())
-    assert script.waits == [0.5, 1, 2, 4]
-    assert sum(script.waits) <= 10
-
-
-def test_each_wait_is_told() -> None:
-    told: list[tuple[httpx.Request, int, float, str]] = []
-    client = library(
-        on_retry=lambda *arguments: told.append(arguments), credentials=Token("s3cret-token")
-    )
-    script = Script(client.session, busy(), cut(), json_response())
-    script.run(client.books["1"].get.flow())
-    assert [rest for _, *rest in told] == [
-        [1, 0.5, "503 may pass"],
-        [2, 1.0, "the network failed"],
-    ]
-    for request, *_ in told:
-        assert request.url == "http://library.test/v1/books/1"
-        assert "Authorization" not in request.headers
-
-
 def test_eight_at_once_back_off_each_for_itself_and_none_is_lost(
     harness: Any, library: Any, wire: Callable[..., Wire]
 ) -> None:
@@ -278,60 +251,6 @@ def test_a_log_in_that_may_have_arrived_is_not() -> None:
 
 
 # The rate of requests
-
-
-def test_requests_are_spaced() -> None:
-    client = library(max_requests_per_second=4.0)
-    script = Script(client.session, *(json_response() for _ in range(3)))
-    for number in range(3):
-        script.run(client.books[str(number)].get.flow())
-    assert script.waits == [0.25, 0.25]
-    script.time += 100.0  # of which nothing is saved up
-    script = Script(client.session, *(json_response() for _ in range(2)))
-    script.time = 200.0
-    for number in range(2):
-        script.run(client.books[str(number)].get.flow())
-    assert script.waits == [0.25]
-
-
-def test_without_a_rate_nothing_is_waited_for() -> None:
-    client = library()
-    script = Script(client.session, *(json_response() for _ in range(3)))
-    for number in range(3):
-        script.run(client.books[str(number)].get.flow())
-    assert script.waits == []
-
-
-@pytest.mark.parametrize(
-    ("step", "is_for_all"),
-    [
-        (lambda: busy(429), True),
-        (lambda: busy(429, Retry_After="7"), True),
-        (lambda: busy(503, Retry_After="7"), True),
-        (lambda: busy(503), False),
-        (lambda: busy(500, Retry_After="7"), False),
-    ],
-)
-def test_a_server_that_asks_for_less_holds_all_requests_back(
-    step: Callable[[], httpx.Response], is_for_all: bool
-) -> None:
-    client = library()
-    client.session.clock = Clock(step=0.0)
-    client.session.jitter = lambda: 1.0
-    copy = client.with_options(retries=1)
-    first = RunningFlow(client.session.send(Send(method="GET", path="/1")))
-    first.answer(answered(first.effect, step()))
-    wait = first.effect
-    assert isinstance(wait, Sleep)
-    second = RunningFlow(copy.session.send(Send(method="GET", path="/2")))
-    if is_for_all:
-        assert second.effect == wait
-        client.session.clock.now += wait.seconds
-        second.answer(None)
-    assert isinstance(second.effect, Exchange)
-    client.session.clock.now = wait.seconds
-    first.answer(None)
-    assert isinstance(first.effect, Exchange)
 
 
 # Redirects

@@ -1,0 +1,97 @@
+"""Secrets that users pass in the wrong place, and those that a server repeats."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+
+from grad300_sdk import Client, Grad300APIError
+from tests.conftest import Harness
+from tests.support.wire import answer
+
+URL = "https://archive"
+SECRET = "token-that-nobody-may-see"
+BEARER = f"Bearer {SECRET}"
+JWT = jwt.encode({"sub": "me"}, "a-key-of-more-than-thirty-two-bytes")
+
+HEADERS = [
+    f"Authorization: {BEARER}",
+    [("Authorization", BEARER)],
+    {"Authorization": BEARER.encode()},
+    {b"Authorization": BEARER},
+    {f"Authorization: {BEARER}": ""},
+    {f"Authorization: {BEARER}".encode(): ""},
+    {"Authorization": f"{BEARER}\n"},
+    {"Authorization": f"{BEARER}\u20ac"},
+    {"Authorization": [BEARER]},
+]
+WRONG: list[Callable[[], Any]] = [
+    *(lambda headers=headers: Client(URL, headers=headers) for headers in HEADERS),
+    *(lambda headers=headers: Client(URL).with_options(headers=headers) for headers in HEADERS),
+    *(
+        lambda headers=headers: Client(URL).resource("/x").get(headers=headers)
+        for headers in HEADERS
+    ),
+    *(
+        lambda headers=headers: Client(URL).resource("/x").get.curl(headers=headers)
+        for headers in HEADERS
+    ),
+    lambda: Client(URL).resource("/x").get(params=f"token={SECRET}"),
+    lambda: Client(URL).resource("/x").get(params=[SECRET]),
+    lambda: Client(URL).resource("/x").post(data=f"password={SECRET}"),
+    lambda: Client(URL).resource("/x").post(data=[SECRET]),
+    lambda: Client(URL).resource("/x").post(files=SECRET),
+    lambda: Client(f"https://me:{SECRET}@archive"),
+    lambda: Client(f"https://archive?token={SECRET}"),
+    lambda: Client(URL, proxy=f"me:{SECRET}@proxy"),
+    lambda: Client(URL, proxy=f"http://me:{SECRET}/@proxy"),
+    lambda: Client(URL, token=f"{SECRET}\nx"),
+    lambda: Client(URL, token=SECRET.encode()),
+    lambda: Client(URL, user="me", password=SECRET.encode()),
+    lambda: Client(URL, user="me", password=f"{SECRET}\ud800"),
+    lambda: Client(URL).set_token(SECRET.encode()),
+    lambda: Client(URL).login("me", SECRET.encode()),
+    lambda: Client(URL).login("me", f"{SECRET}\ud800"),
+]
+
+
+@pytest.mark.parametrize("call", WRONG)
+def test_a_wrong_argument_is_not_quoted_where_it_may_be_a_secret(call: Callable[[], Any]) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call()
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(caught.value.__context__)
+
+
+def test_a_token_in_place_of_its_file_is_not_quoted() -> None:
+    with pytest.raises(ValueError, match="a token was passed where the path") as caught:
+        Client(URL, token_file=JWT)
+    assert JWT not in str(caught.value)
+    with pytest.raises(ValueError, match=r"token file x\.y\.z can't be read: No such file"):
+        Client(URL, token_file="x.y.z")
+
+
+@pytest.mark.parametrize("status", [200, 301, 404, 422, 500])
+def test_a_reason_phrase_is_shown_without_secrets(
+    harness: Harness, wire: Any, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    server = wire(answerer=lambda request: answer(b"{}", f"{status} not with {SECRET}, me"))
+    client = harness.client(server.url, token=SECRET, retries=0)
+    with caplog.at_level(logging.INFO):
+        try:
+            response = harness.run(client.request("GET", "/x"))
+            shown = repr(response)
+        except Grad300APIError as error:
+            assert status != 200
+            response = error.response
+            shown = "".join(traceback.format_exception(error)) + repr(error)
+        else:
+            assert status == 200
+    assert "not with" in response.reason_phrase
+    assert SECRET not in shown + response.reason_phrase + str(response.extensions) + caplog.text
+    assert "not with ***, me" in caplog.text

@@ -164,6 +164,8 @@ class Root(RootNode[M]):
         if transport is not None and not isinstance(transport, kind):
             needed = f"httpx.{kind.__name__}"
             raise TypeError(f"transport of {name} must be an {needed}, not {transport!r}")
+        if on_retry is not None and not callable(on_retry):
+            raise TypeError(f"on_retry must be a function, not {type(on_retry).__name__}")
         base_url = check_base_url(base_url)
         checked_proxy = check_proxy(proxy)
         chain = credential_chain

@@ -232,6 +232,11 @@ def test_wrong_numbers(option: str, value: object, error: type[Exception]) -> No
         BlockingLibrary(**{option: value})
 
 
+def test_a_callback_that_is_not_one() -> None:
+    with pytest.raises(TypeError, match="on_retry must be a function, not str"):
+        BlockingLibrary(on_retry="print")
+
+
 # Patience
 
 

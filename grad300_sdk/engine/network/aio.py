@@ -27,6 +27,9 @@ __all__ = ["AsyncNetwork"]
 
 _numbers = count()
 
+# Bytes: a closed stream of httpx's holds no more than one read from its socket.
+_MOST_LEFT = 131_072
+
 
 class AsyncNetwork(Network):
     """Waits on the running event loop, and closes its connections when the loop ends.
@@ -88,9 +91,14 @@ class AsyncNetwork(Network):
     async def close(self, response: httpx.Response, pieces: AsyncIterator[bytes]) -> None:
         """Close a response, and httpx's generators: trio warns of those that are abandoned."""
         await response.aclose()
+        left = 0
         with suppress(Exception):
-            async for _ in pieces:
-                pass
+            async for piece in pieces:
+                left += len(piece)
+                if left > _MOST_LEFT:  # a user's transport may continue after it is closed
+                    break
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
 
     async def gather(self, run: Callable[[Any], Any], flows: Iterable[Any], limit: int) -> Any:
         """Run flows in tasks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -199,6 +199,31 @@ def test_a_server_that_sends_json_above_the_limit(
         harness.call(client.books["1"].get)
     assert harness.call(client.books["1"].get) == {}
     assert len(server.requests) == 2
+
+
+class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that never ends, not even when it is closed."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.taken < 50_000_000:  # so that a fault fails, rather than hangs
+            self.taken += 1000
+            yield b" " * 1000
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+def test_the_rest_of_a_body_above_the_limit_is_not_read(harness: Any, library: Any) -> None:
+    body = Endless()
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=body))
+    client = library(transport=transport, max_json_bytes=1_000_000)
+    with pytest.raises(DecodeError):
+        harness.call(client.books["1"].get)
+    assert body.taken < 1_200_000
 
 
 def test_the_limit_is_of_json_alone(harness: Any, library: Any, wire: Any) -> None:

@@ -117,7 +117,8 @@ def memory(make: str, count: int) -> tuple[float, float]:
 def main() -> None:
     """Print the ratios, with the most that they may be."""
     page_size = DEFAULTS["default_page_size"][0]
-    print(f"{compare(10_000, 1000, 9):6.2f}  10 000 scans as a table, pages of 1000 (1.0, aim 0.8)")
+    figure = compare(10_000, 1000, 9)
+    print(f"{figure:6.2f}  10 000 scans as a table, pages of 1000 (1.0, aim 0.8)")
     figure = compare(10_000, page_size, 2, "--latency", "0.02")
     print(f"{figure:6.2f}  10 000 scans, pages of {page_size}, 20 ms away (0.22)")
     before, peak = memory("search", MILLION)

@@ -58,8 +58,9 @@ class SecureWire(Wire):
         try:
             secure = self.context.wrap_socket(connection, server_side=True)
         except OSError:
-            self.refused += 1
-            self._open.discard(connection)
+            with self._lock:
+                self.refused += 1
+                self._open.discard(connection)
             connection.close()
             return
         with self._lock:

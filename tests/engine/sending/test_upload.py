@@ -22,7 +22,7 @@ from grad300_sdk.engine.sending.upload import prepare_files
 from tests.support.multipart import parts
 from tests.support.wire import RESET, Wire, answer
 
-LARGE = os.urandom(300_000)
+LARGE = b"\r\n" + os.urandom(300_000) + b"\r\n"  # ends of lines must stay
 
 
 def open_files() -> set[str]:

@@ -101,7 +101,7 @@ def test_the_quickstart_brings_its_own_archive():
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "Running a sandbox with synthetic scans on this machine."
-    assert "  client.scans[scan_type].get                   GET   /scans/{scan_type}/" in lines
+    assert "  client.scans[scan_type].get                       GET   /scans/{scan_type}/" in lines
     for kind, what in (
         ("_TPI-", ": a table of "),
         ("_IMAGE-", ": an image of "),

@@ -48,7 +48,7 @@ def run_tour(url: str, **credentials: Any) -> None:
         # The API is a tree of Python objects; these are all of its calls.
         print("\nThe calls and the requests that they send:\n")
         for line in client.tree():
-            print(f"  {line.call.partition('(')[0]:46}{line.method:6}{line.template}")
+            print(f"  {line.call.partition('(')[0]:50}{line.method:6}{line.template}")
 
         # One page of a listing, as the server's own JSON.
         print("\nThe first three TPI scans, which record power against time:\n")

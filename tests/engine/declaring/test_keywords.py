@@ -136,7 +136,7 @@ CASES: list[Case] = [
         lambda client: client.books.get,
         (1,),
         {},
-        "client.books.get() too many positional arguments",
+        "client.books.get() got too many positional arguments",
     ),
     (
         lambda client: client.books.search,

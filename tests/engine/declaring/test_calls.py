@@ -9,27 +9,9 @@ import httpx
 import pytest
 
 from grad300_sdk.engine import Flow, M, Node, Sender, endpoint, iterator
-from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.declaring.endpoints import Endpoint
 from grad300_sdk.engine.flow import Chunks, ItemsFlow
 from tests.support.library import Book, Books, Library
-
-
-@pytest.fixture
-def requests() -> list[httpx.Request]:
-    """What was sent."""
-    return []
-
-
-@pytest.fixture
-def client(library: Any, requests: list[httpx.Request]) -> Any:
-    """A client of either kind whose requests are written down."""
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        requests.append(request)
-        return httpx.Response(200, json={"path": request.url.path})
-
-    return library(transport=httpx.MockTransport(handle), credentials=Token("t0k"))
 
 
 def test_a_call_knows_what_it_sends(client: Any) -> None:

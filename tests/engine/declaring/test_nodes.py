@@ -23,23 +23,6 @@ from tests.support.library import Book, Books, Text
 from tests.support.shelf import BlockingShelf, Shelf, Tag, Tags
 
 
-@pytest.fixture
-def requests() -> list[httpx.Request]:
-    """What was sent."""
-    return []
-
-
-@pytest.fixture
-def client(library: Any, requests: list[httpx.Request]) -> Any:
-    """A client of either kind whose requests are written down."""
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        requests.append(request)
-        return httpx.Response(200, json={"path": request.url.path})
-
-    return library(transport=httpx.MockTransport(handle), credentials=Token("t0k"))
-
-
 def test_a_node_knows_where_it_is(client: Any) -> None:
     book = client.books["a/b"]
     assert (book.path, book.template) == ("/books/a%2Fb", "/books/{book_id}")

@@ -177,7 +177,7 @@ def test_a_command_names_the_files(library: Any, tmp_path: Path) -> None:
     assert ";filename=other.txt" in command
 
 
-@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("bash")), reason="no curl")
+@needs_curl
 def test_a_pasted_command_uploads_the_same(wire: Callable[..., Wire], tmp_path: Path) -> None:
     server = wire(answerer=lambda request: answer(b"{}"))
     odd = tmp_path / "a;b,'c\"\\ é.fits,0"

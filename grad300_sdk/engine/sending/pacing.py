@@ -23,6 +23,7 @@ class Pacer:
     """
 
     def __init__(self, max_requests_per_second: float | None = None) -> None:
+        self._rate = max_requests_per_second
         self._interval = 0.0 if max_requests_per_second is None else 1 / max_requests_per_second
         self._next = self.resume = -math.inf
         self.reset_after_fork()
@@ -31,11 +32,8 @@ class Pacer:
         """Make a new lock, since another thread may have held the old one."""
         self._lock = threading.Lock()
 
-    def __getstate__(self) -> float:
-        return self._interval
-
-    def __setstate__(self, interval: float) -> None:
-        self.__init__(1 / interval if interval else None)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type[Pacer], tuple[float | None]]:
+        return Pacer, (self._rate,)  # another process has another clock
 
     def pause(self, now: float, seconds: float) -> None:
         """Pause all requests for a number of seconds."""

@@ -223,7 +223,7 @@ def _as_decode_errors() -> Iterator[None]:
         yield
     except DecodeError:
         raise
-    except Exception as error:
+    except Exception as error:  # astropy promises no type for what it can't read
         reason = excerpt(f"{type(error).__name__}: {error}", 200)
         raise DecodeError(f"expected a FITS file that can be read, but: {reason}") from error
 

@@ -61,7 +61,7 @@ def first_response(flow: Generator[Any, Any, Any]) -> Flow[httpx.Response]:
                     continue
             try:
                 return cast("httpx.Response", (yield request))
-            except Exception as error:
+            except Exception as error:  # the flow may answer it, as it answers the network's
                 failure = error
                 running.fail(error)
     raise failure

@@ -558,7 +558,7 @@ class ColumnReader(PageReader[ScanColumns]):
         row_type = _row_type(self._keys) if self._keys else None
         if row_type is not None:
             try:
-                return self._read_structs(decode(list[row_type]))  # type: ignore[valid-type]
+                return self._read_structs(decode(list[row_type]))  # type: ignore[valid-type]  # for msgspec
             except (DecodeError, MisfitError):
                 pass
         return super().read(decode)

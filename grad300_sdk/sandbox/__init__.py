@@ -10,6 +10,6 @@ for _module in ("fastapi", "jwt", "python_multipart", "uvicorn"):
     if find_spec(_module) is None:
         raise ImportError(f'the sandbox needs {_module}: pip install "grad300-sdk[sandbox]"')
 
-from grad300_sdk.sandbox.server import Sandbox  # noqa: E402
+from grad300_sdk.sandbox.server import Sandbox  # noqa: E402 - after the check
 
 __all__ = ["Sandbox"]

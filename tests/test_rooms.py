@@ -28,6 +28,7 @@ grad300_sdk/
         sending/      retry  pacing  upload  redact  request  response  session
         network/      threads  streams  certificates  proxies  base  sync  aio  errors  driver
         exploring/    completion  branches  html  signatures  preview  curl  openapi  tree
+                      explorable
         declaring/    nodes  send  calls  endpoints  resource  callable
         client
     version  defaults  errors  configuration  settings

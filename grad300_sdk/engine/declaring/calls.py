@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
-from ..exploring.completion import Helpful
-from ..exploring.html import call_html, call_text
+from ..exploring.explorable import CallDoc, ExplorableCall
 from ..exploring.preview import first_response, first_send
 from ..flow import Send
 from ..tracebacks import short_tracebacks
-from .nodes import Async, Node, RootNode
+from .nodes import Node, RootNode
 
 if TYPE_CHECKING:
     import httpx
@@ -23,64 +22,15 @@ R = TypeVar("R")  # what a call returns: T, or a coroutine or an iterator of T
 X = TypeVar("X")  # what its `response` returns: httpx.Response, or a coroutine of it
 
 
-class Described(Protocol):
-    """The declaration of a call: an `Endpoint`, which is defined above this module."""
-
-    method: str
-    suffix: str
-    name: str
-    yields_items: bool
-
-    def flow(self, node: Node[Any], /, *args: Any, **kwargs: Any) -> Any: ...
-
-    def signature(self, *, is_bound: bool, is_awaited: bool = False) -> inspect.Signature: ...
-
-
-class _CallDoc:
-    """The docstring of a call: its endpoint's, and the request that it sends."""
-
-    def __init__(self, of_class: str) -> None:
-        self.of_class = of_class
-
-    def __get__(self, call: Call[Any, Any, Any, Any] | None, owner: type) -> str:
-        if call is None:
-            return self.of_class
-        doc = inspect.cleandoc(call._endpoint.__doc__ or "")
-        if "\nSends ``" in doc or not call.template:
-            return doc
-        return f"{doc}\n\nSends ``{call.method} {call.template}``.".strip()
-
-
-class Call(Helpful, Generic[P, F, R, X]):
+class Call(ExplorableCall, Generic[P, F, R, X]):
     """A call of a node, which sends a request and can be inspected before.
 
     `request`, `response` and `curl` take and check the arguments of the call itself.
     """
 
     if not TYPE_CHECKING:
-        __doc__ = _CallDoc(__doc__)
-
-    def __init__(self, node: Node[Any], endpoint: Described) -> None:
-        self.node = node
-        self._endpoint = endpoint
-
-    @property
-    def method(self) -> str:
-        """The HTTP method."""
-        return self._endpoint.method
-
-    @property
-    def path(self) -> str:
-        """The path below the client's `base_api_url`, expanded and percent-encoded.
-
-        The arguments of the call are still variables in it: ``/books/1/tags/{tag}``.
-        """
-        return self.node.path + self._endpoint.suffix
-
-    @property
-    def template(self) -> str:
-        """The URI template (RFC 6570) of the path, whole."""
-        return self.node.template + self._endpoint.suffix
+        __doc__ = CallDoc(__doc__)
+    node: Node[Any]
 
     @property
     def client(self) -> RootNode[Any]:
@@ -122,32 +72,6 @@ class Call(Helpful, Generic[P, F, R, X]):
         flow: Any = self.flow(*args, **kwargs)
         return first_send(flow)
 
-    def _python_path(self) -> str:
-        """Return how the call is written in Python: ``client.scans['TPI'].get``."""
-        path = self.node._python_path()
-        return path if self.__name__ == "__call__" else f"{path}.{self.__name__}"
-
-    @property
-    def _is_awaited(self) -> bool:
-        """Whether calling it returns a coroutine."""
-        return self._is_async and not self._endpoint.yields_items
-
-    @property
-    def _is_async(self) -> bool:
-        return getattr(getattr(self.node, "client", None), "_mode", None) is Async
-
-    @property
-    def __name__(self) -> str:
-        return self._endpoint.name
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return self._endpoint.signature(is_bound=True, is_awaited=self._is_async)
-
-    def __get__(self, thing: object, owner: type | None = None) -> Self:
-        """Return the call itself; `help` shows an object with ``__get__`` as it shows a method."""
-        return self
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Call):
             return NotImplemented
@@ -158,15 +82,6 @@ class Call(Helpful, Generic[P, F, R, X]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return call_of, (self.node, self._endpoint.name)
-
-    def __str__(self) -> str:
-        return f"<call {self.method} {self.path}>"
-
-    def __repr__(self) -> str:
-        return call_text(self)
-
-    def _repr_html_(self) -> str:
-        return call_html(self)
 
 
 def call_of(node: Node[Any], name: str) -> Any:

@@ -13,13 +13,14 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ..exploring.branches import Member, summary
+from ..exploring.explorable import Declaration
 from ..exploring.html import argument_names
 from ..exploring.signatures import public_signature, signature
 from ..flow import Flow, ItemsFlow
 from ..template import Template, compiled
 from ..text import nearest
 from .calls import Call
-from .nodes import Async, Declaration, Node, Sync
+from .nodes import Async, Node, Sync
 from .send import Sender
 
 if TYPE_CHECKING:

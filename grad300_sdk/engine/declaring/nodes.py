@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from enum import Enum
-from types import SimpleNamespace, UnionType
 from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
     Generic,
     Never,
-    NoReturn,
     Self,
     TypeVar,
-    Union,
     get_args,
     get_origin,
-    get_type_hints,
     overload,
 )
 
-from ..exploring.branches import Member, summary
-from ..exploring.completion import Helpful
-from ..exploring.html import argument_names, node_html, node_text
-from ..exploring.tree import Tree
+from ..exploring.branches import Member
+from ..exploring.explorable import Declaration, ExplorableNode, members_below
 from ..template import Template, compiled
 from ..text import nearest
 from ..tracebacks import short_tracebacks
@@ -36,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Async",
-    "Declaration",
     "M",
     "Mode",
     "Node",
@@ -51,6 +43,8 @@ __all__ = [
 class Mode:
     """The way in which the calls of a tree are made."""
 
+    is_awaited = False
+
 
 class Sync(Mode):
     """A call returns its result."""
@@ -59,6 +53,8 @@ class Sync(Mode):
 class Async(Mode):
     """A call is awaited."""
 
+    is_awaited = True
+
 
 M = TypeVar("M", bound=Mode)
 N = TypeVar("N", bound="Node[Any]")
@@ -66,14 +62,6 @@ T_co = TypeVar("T_co", covariant=True)
 
 # The attributes that the engine needs of each node.
 _RESERVED = {"client", "parent", "path", "template"}
-
-
-class Declaration:
-    """What a class of nodes declares by an attribute: a call, or a node below."""
-
-    def _members(self, name: str) -> Iterator[Member]:
-        """Return the members that this attribute gives its class."""
-        return iter(())
 
 
 def _check_attributes(cls: type[Node[Any]]) -> None:
@@ -111,7 +99,7 @@ def _checked_template(cls: type, text: str) -> Template:
     return template
 
 
-class Node(Helpful, Generic[M]):
+class Node(ExplorableNode, Generic[M]):
     """One piece of the URL hierarchy.
 
     A class of nodes has a `template`, which continues its parent's path, and annotates the
@@ -130,9 +118,9 @@ class Node(Helpful, Generic[M]):
         A value for each variable of the template.
     """
 
-    # False in a class whose own attributes mirror no URL, and are not drawn.
-    _mirrors_url: ClassVar[bool] = False
-    _template: ClassVar[Template] = compiled("")
+    parent: Node[M] | None
+    _mirrors_url = False
+    _template = compiled("")
 
     def __init_subclass__(cls, *, template: str | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -169,45 +157,6 @@ class Node(Helpful, Generic[M]):
         above = {} if self.parent is None else self.parent._variables
         return above | self._own_variables()
 
-    def _own_variables(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._template.names}
-
-    @classmethod
-    def _members(cls) -> Iterator[Member]:
-        """Yield the calls and the nodes below, in the order of their declaration."""
-        declared: dict[str, Any] = {}
-        for base in reversed(cls.__mro__):
-            if vars(base).get("_mirrors_url", True):
-                declared.update(vars(base))
-        for name, value in declared.items():
-            if isinstance(value, Declaration):
-                yield from value._members(name)
-            elif name == "__getitem__":
-                key = list(inspect.signature(value).parameters)[1]
-                yield from _node_members("", f"[{key}]", value)
-            elif isinstance(value, property) and value.fget is not None:
-                yield from _node_members(f".{name}", "", value.fget)
-            elif inspect.isfunction(value) and not name.startswith("_"):
-                _, *names = argument_names(inspect.signature(value))
-                yield from _node_members(f".{name}", f"({', '.join(names)})", value)
-
-    def _python_path(self) -> str:
-        """Return how the node is written in Python: ``client.scans['TPI'][42]``."""
-        if self.parent is None:
-            return "client"
-        above = self.parent._python_path()
-        values = {
-            name: value.value if isinstance(value, Enum) else value
-            for name, value in self._own_variables().items()
-        }
-        for member in self.parent._members():
-            if member.node_class is type(self):
-                arguments = ", ".join(map(repr, values.values()))
-                brackets = f"{member.arguments[:1]}{arguments}{member.arguments[-1:]}"
-                return f"{above}{member.accessor}{brackets}"
-        arguments = "".join(f", {name}={value!r}" for name, value in values.items())
-        return f"{type(self).__name__}({above}{arguments})"
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Node):
             return NotImplemented
@@ -218,32 +167,6 @@ class Node(Helpful, Generic[M]):
 
     def _identity(self) -> tuple[str | None, str]:
         return (None if self.parent is None else self.client.base_api_url), self.path
-
-    if not TYPE_CHECKING:  # a type checker knows that a node has neither
-
-        def __iter__(self) -> NoReturn:  # without it, Python would ask for [0], [1], [2] ...
-            raise TypeError(f"{self} is on the server{_alternative(type(self))}")
-
-        def __contains__(self, item: object) -> NoReturn:
-            iter(self)
-
-    def tree(self) -> Tree:
-        """Return the tree of all calls below this node."""
-        return Tree(self)
-
-    @property
-    def _place(self) -> str:
-        """Where the node is, as it is shown."""
-        return self.path
-
-    def __str__(self) -> str:
-        return f"<{type(self).__name__} {self._place}>"
-
-    def __repr__(self) -> str:
-        return node_text(self, self._place)
-
-    def _repr_html_(self) -> str:
-        return node_html(self, self._place)
 
 
 class RootNode(Node[M]):
@@ -318,7 +241,7 @@ class branch(Declaration, Generic[T_co]):
 
     def _members(self, name: str) -> Iterator[Member]:
         """Yield the node below."""
-        return _node_members(f".{name}", "", self._make)
+        return members_below(f".{name}", "", self._make)
 
 
 def child(node_class: Callable[[Node[M]], N], /) -> branch[N]:
@@ -362,37 +285,6 @@ def child(node_class: Callable[[Node[M]], N], /) -> branch[N]:
     make.__annotations__["return"] = node_class  # which the tree is drawn from
     make.__doc__ = cls.__doc__
     return branch(make)
-
-
-def _node_members(accessor: str, arguments: str, function: Any) -> Iterator[Member]:
-    """Yield a member for each class of nodes that a method or a property returns."""
-    for node_class in _returned_nodes(function):
-        yield Member(
-            accessor=accessor,
-            arguments=arguments,
-            suffix=node_class._template.text,
-            summary=summary(node_class),
-            node_class=node_class,
-        )
-
-
-def _returned_nodes(function: Any) -> Iterator[type[Node[Any]]]:
-    # Alone: a parameter's annotation may be known to type checkers only.
-    result = SimpleNamespace(__annotations__={"return": function.__annotations__.get("return")})
-    try:
-        hint = get_type_hints(result, function.__globals__)["return"]
-    except (AttributeError, NameError, SyntaxError, TypeError):
-        return
-    for kind in get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,):
-        cls: Any = get_origin(kind) or kind
-        if inspect.isclass(cls) and issubclass(cls, Node):
-            yield cls
-
-
-def _alternative(cls: type[Node[Any]]) -> str:
-    """Return the end of a message that names what to iterate over instead of a node."""
-    calls = [f"{n}()" for n in dir(cls) if getattr(getattr(cls, n, None), "yields_items", False)]
-    return f"; use its {' or '.join(calls)} to iterate" if calls else ", and is not a list"
 
 
 def mode_of(cls: type[Node[Any]]) -> type[Mode] | None:

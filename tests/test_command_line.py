@@ -973,7 +973,7 @@ class TestWithinThisProcess:
         finally:
             logging.root.setLevel(level)
         assert done.errors.startswith(
-            "grad300_sdk.engine.network.driver: HTTP Request: GET http://127.0.0.1:"
+            "grad300_sdk.engine.network.incoming: HTTP Request: GET http://127.0.0.1:"
         )
         assert done.errors.count("\n") == 1
 

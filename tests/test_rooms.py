@@ -26,7 +26,8 @@ grad300_sdk/
         text  errors  checks  template  flow  tracebacks  light_httpx
         credentials/  kinds  netrc  chain
         sending/      retry  pacing  upload  redact  request  response  session
-        network/      threads  streams  certificates  proxies  base  sync  aio  errors  driver
+        network/      threads  streams  certificates  proxies  base  sync  aio  errors
+                      incoming  items  driver
         exploring/    completion  branches  html  signatures  preview  curl  openapi  tree
                       explorable
         declaring/    nodes  send  calls  endpoints  resource  callable
@@ -49,7 +50,7 @@ IMPORTS_HTTPX = {
     f"{ENGINE}.{module}"
     for module in (
         *("checks", "client", "light_httpx", "network.aio", "network.base"),
-        *("network.certificates", "network.driver"),
+        *("network.certificates", "network.driver", "network.incoming"),
         *("network.errors", "network.proxies", "network.sync", "sending.request"),
         *("sending.response", "sending.session", "sending.redact"),
     )

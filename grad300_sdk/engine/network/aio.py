@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from itertools import count
 from typing import Any, cast
 
@@ -12,15 +11,7 @@ import anyio
 import anyio.lowlevel
 import httpx
 
-from ..sending.response import RateGuard
-from .base import (
-    Network,
-    NetworkOptions,
-    Opened,
-    Unsuspended,
-    has_leftover,
-    release_nothing,
-)
+from .base import Connection, Network, NetworkOptions, Pool, Unsuspended
 from .streams import AsyncBackend
 
 __all__ = ["AsyncNetwork"]
@@ -34,8 +25,7 @@ _MOST_LEFT = 131_072
 class AsyncNetwork(Network):
     """Waits on the running event loop, and closes its connections when the loop ends.
 
-    Each request checks out a connection, the last used first: httpcore's pool looks at all of its
-    connections twice per request.
+    httpcore's own pool looks at all of its connections twice per request.
     """
 
     transport_class = httpx.AsyncBaseTransport
@@ -43,46 +33,27 @@ class AsyncNetwork(Network):
     def __init__(self, options: NetworkOptions) -> None:
         super().__init__(options)
         name = f"{__name__} {next(_numbers)}"
-        self._local: anyio.lowlevel.RunVar[_Local | None] = anyio.lowlevel.RunVar(name, None)
+        self._pool: anyio.lowlevel.RunVar[_Pool | None] = anyio.lowlevel.RunVar(name, None)
 
-    async def open(self, request: httpx.Request, guard: RateGuard) -> Opened:
-        """Send a request on a connection that no other request uses."""
+    async def pool(self) -> _Pool:
+        """Return the connections of the running event loop."""
+        pool = self._pool.get()
+        if pool is None:
+            pool = _Pool(self.options.max_connections)
+            self._pool.set(pool)
+            await anext(pool.closer)
+        return pool
+
+    async def send(self, transport: Any, request: httpx.Request) -> httpx.Response:
+        """Send a request over an httpx transport."""
         stream = request.stream
         # httpx's own stream is an asynchronous generator, and trio warns if one is abandoned.
         request.stream = Unsuspended(stream)
         try:
-            if self.options.transport is None:
-                return await self._open(request, guard)
-            response = await self.options.transport.handle_async_request(request)
-            return response, release_nothing
+            response: httpx.Response = await transport.handle_async_request(request)
         finally:
             request.stream = stream
-
-    async def _open(self, request: httpx.Request, guard: RateGuard) -> Opened:
-        local = await self._loop_local()
-        try:
-            local.free.acquire_nowait()
-        except anyio.WouldBlock:
-            await self._wait_for(local.free, request.extensions["timeout"]["pool"])
-        connection = None
-        idle: list[_Connection] = []
-        try:
-            idle = local.idle.setdefault((request.url.scheme, self.proxy(request.url)), [])
-            connection = idle.pop() if idle else _Connection(self.connect_options(request.url))
-            local.connections.add(connection)
-            connection.backend.guard = guard
-            response = await connection.transport.handle_async_request(request)
-        except BaseException as error:
-            await local.release(idle, connection, error)
-            raise
-        return response, partial(local.release, idle, connection)
-
-    async def _wait_for(self, free: anyio.Semaphore, timeout: float) -> None:
-        try:
-            with anyio.fail_after(timeout):
-                await free.acquire()
-        except TimeoutError:
-            raise self._pool_timeout() from None
+        return response
 
     def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """Return an iterator over the pieces of a body, as they arrive."""
@@ -128,7 +99,7 @@ class AsyncNetwork(Network):
 
     async def exclusive(self, user: object) -> anyio.Lock:
         """Return a lock that one flow holds at a time."""
-        return (await self._loop_local()).lock
+        return (await self.pool()).lock
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in this task."""
@@ -138,59 +109,55 @@ class AsyncNetwork(Network):
         """Close the connections of the running event loop."""
         if self.options.transport is not None:
             await self.options.transport.aclose()
-        local = self._local.get()
-        if local is not None:
-            self._local.set(None)
-            await local.closer.aclose()
-
-    async def _loop_local(self) -> _Local:
-        local = self._local.get()
-        if local is None:
-            local = _Local(self.options.max_connections)
-            self._local.set(local)
-            await anext(local.closer)
-        return local
+        pool = self._pool.get()
+        if pool is not None:
+            self._pool.set(None)
+            await pool.closer.aclose()
 
 
-class _Connection:
-    """An httpx transport with one connection, which uses our streams."""
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self.transport = httpx.AsyncHTTPTransport(**options)
-        pool = self.transport._pool
-        # httpx has no option for it; tests of each stream fail without it.
-        self.backend = pool._network_backend = AsyncBackend(pool._network_backend)
-
-
-class _Local:
-    """The connections of one event loop, which closes asynchronous generators when it ends."""
+class _Pool(Pool):
+    """The connections of an event loop, which closes asynchronous generators when it ends."""
 
     def __init__(self, max_connections: int) -> None:
+        super().__init__()
         self.lock = anyio.Lock()
-        self.free = anyio.Semaphore(max_connections, fast_acquire=True)
-        self.idle: dict[Any, list[_Connection]] = {}
-        self.connections: set[_Connection] = set()
-        self.closer = self._close(self.connections)
+        self._free = anyio.Semaphore(max_connections, fast_acquire=True)
+        self._connections: set[Connection] = set()
+        self.closer = self._close(self._connections)
+
+    async def acquire(self, timeout: float | None) -> bool:
+        """Wait until another connection may be used, and return whether one may."""
+        with suppress(anyio.WouldBlock):
+            self._free.acquire_nowait()
+            return True
+        with anyio.move_on_after(timeout):
+            await self._free.acquire()
+            return True
+        return False
+
+    def connect(self, options: dict[str, Any]) -> Connection:
+        """Return a new connection."""
+        transport = httpx.AsyncHTTPTransport(**options)
+        connection = Connection(transport, AsyncBackend(transport._pool._network_backend))
+        self._connections.add(connection)
+        return connection
 
     async def release(
-        self,
-        idle: list[_Connection],
-        connection: _Connection | None,
-        error: BaseException | None,
+        self, idle: list[Connection], connection: Connection | None, error: BaseException | None
     ) -> None:
         """Return a connection; httpcore has closed it if the response was cut."""
         try:
-            if connection is not None and has_leftover(connection.transport):
-                self.connections.discard(connection)
+            if connection is not None and connection.has_leftover():
+                self._connections.discard(connection)
                 with anyio.CancelScope(shield=True):
                     await connection.transport.aclose()
             elif connection is not None:
                 idle.append(connection)
         finally:
-            self.free.release()
+            self._free.release()
 
     @staticmethod
-    async def _close(connections: set[_Connection]) -> AsyncGenerator[None, None]:
+    async def _close(connections: set[Connection]) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:

@@ -8,6 +8,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, TypeAlias
 
 import httpx
@@ -17,14 +18,15 @@ from ..sending.pacing import Pacer
 from ..sending.response import RateGuard
 from .certificates import plain_context, tls_context
 from .proxies import EnvironmentProxies, describe_proxy
+from .streams import Backend
 
 __all__ = [
+    "Connection",
     "Network",
     "NetworkOptions",
     "Opened",
+    "Pool",
     "Unsuspended",
-    "has_leftover",
-    "release_nothing",
     "reset_in_children",
 ]
 
@@ -47,6 +49,56 @@ class NetworkOptions(Struct, frozen=True, kw_only=True):
         return f"NetworkOptions(max_connections={self.max_connections})"
 
 
+class Connection:
+    """An httpx transport with one connection, which uses our streams."""
+
+    def __init__(self, transport: Any, backend: Backend) -> None:
+        self.transport = transport
+        self.backend = backend
+        # httpx has no option for it; tests of each stream fail without it.
+        transport._pool._network_backend = backend
+
+    def has_leftover(self) -> bool:
+        """Return whether more than the last response has been received.
+
+        httpcore would take the rest for the response to the next request, and has no option to
+        prevent it.
+        """
+        for connection in self.transport._pool.connections:
+            while not hasattr(connection, "_h11_state"):  # a tunnel holds another connection
+                connection = getattr(connection, "_connection", None)
+                if connection is None:
+                    break
+            else:
+                if connection._h11_state.trailing_data[0]:
+                    return True
+        return False
+
+
+class Pool(ABC):
+    """The connections of a process, or of an event loop.
+
+    Each request checks out one of them, the last used first.
+    """
+
+    def __init__(self) -> None:
+        self.idle: dict[Any, list[Connection]] = {}
+
+    @abstractmethod
+    async def acquire(self, timeout: float | None) -> bool:
+        """Wait until another connection may be used, and return whether one may."""
+
+    @abstractmethod
+    def connect(self, options: dict[str, Any]) -> Connection:
+        """Return a new connection."""
+
+    @abstractmethod
+    async def release(
+        self, idle: list[Connection], connection: Connection | None, error: BaseException | None
+    ) -> None:
+        """Return a connection to the idle ones, unless it can't be used again."""
+
+
 class Network(ABC):
     """The connections of a client, shared by all of its copies in a process.
 
@@ -67,8 +119,12 @@ class Network(ABC):
         self._environment = EnvironmentProxies() if options.trust_env else None
 
     @abstractmethod
-    async def open(self, request: httpx.Request, guard: RateGuard) -> Opened:
-        """Send a request on a connection that no other request uses."""
+    async def pool(self) -> Pool:
+        """Return the connections to choose from."""
+
+    @abstractmethod
+    async def send(self, transport: Any, request: httpx.Request) -> httpx.Response:
+        """Send a request over an httpx transport."""
 
     @abstractmethod
     def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
@@ -93,6 +149,31 @@ class Network(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Close the connections."""
+
+    async def open(self, request: httpx.Request, guard: RateGuard) -> Opened:
+        """Send a request on a connection that no other request uses."""
+        if self.options.transport is not None:
+            return await self.send(self.options.transport, request), _release_nothing
+        pool = await self.pool()
+        connection: Connection | None = None
+        idle: list[Connection] = []
+        if not await pool.acquire(request.extensions["timeout"]["pool"]):
+            raise httpx.PoolTimeout(
+                f"all {self.options.max_connections} connections are in use: end the streams that "
+                "are open, or pass a larger max_connections"
+            )
+        try:
+            idle = pool.idle.setdefault((request.url.scheme, self.proxy(request.url)), [])
+            try:
+                connection = idle.pop()
+            except IndexError:
+                connection = pool.connect(self.connect_options(request.url))
+            connection.backend.guard = guard
+            response = await self.send(connection.transport, request)
+        except BaseException as error:
+            await pool.release(idle, connection, error)
+            raise
+        return response, partial(pool.release, idle, connection)
 
     def reset_after_fork(self) -> None:
         """Start over in a child process: another thread may have held one of OpenSSL's locks."""
@@ -131,32 +212,9 @@ class Network(ABC):
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         return {"limits": limits, "verify": verify, "proxy": self.proxy(url)}
 
-    def _pool_timeout(self) -> httpx.PoolTimeout:
-        return httpx.PoolTimeout(
-            f"all {self.options.max_connections} connections are in use: end the streams that are "
-            "open, or pass a larger max_connections"
-        )
 
-
-async def release_nothing(error: BaseException | None) -> None:
+async def _release_nothing(error: BaseException | None) -> None:
     """Do nothing: the user, who passed the transport, owns its connections."""
-
-
-def has_leftover(transport: Any) -> bool:
-    """Return whether an httpx transport has received more than its last response.
-
-    httpcore would take the rest for the response to the next request, and has no option to prevent
-    it.
-    """
-    for connection in transport._pool.connections:
-        while not hasattr(connection, "_h11_state"):  # a tunnel holds another connection
-            connection = getattr(connection, "_connection", None)
-            if connection is None:
-                break
-        else:
-            if connection._h11_state.trailing_data[0]:
-                return True
-    return False
 
 
 class Unsuspended(httpx.AsyncByteStream):

@@ -5,20 +5,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from functools import partial
 from typing import Any, TypeVar, cast
 
 import httpx
 
-from ..sending.response import RateGuard
-from .base import (
-    Network,
-    NetworkOptions,
-    Opened,
-    Unsuspended,
-    has_leftover,
-    release_nothing,
-)
+from .base import Connection, Network, NetworkOptions, Pool, Unsuspended
 from .streams import SyncBackend
 from .threads import acquire, gather_in_threads, sleep
 
@@ -40,67 +31,30 @@ def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
 class SyncNetwork(Network):
     """Waits in the calling thread.
 
-    Each request checks out a connection, the last used first. An httpx pool that is shared by more
-    threads than it has connections sometimes fails, and after a fork it may return the body of
-    another request's response. A transport that the user passed is used as it is.
+    An httpx pool that is shared by more threads than it has connections sometimes fails, and after
+    a fork it may return the body of another request's response.
     """
 
     transport_class = httpx.BaseTransport
 
     def __init__(self, options: NetworkOptions) -> None:
         super().__init__(options)
-        self._inherited: list[list[_Connection]] = []
-        self._idle: dict[Any, list[_Connection]] = {}
+        self._pools: list[_Pool] = []  # those of the parent processes, and this one's
         self.reset_after_fork()
 
     def reset_after_fork(self) -> None:
         """Start without connections, and leave the existing ones to the parent process."""
         super().reset_after_fork()
-        self._inherited += self._idle.values()
-        self._idle = {}
-        self._free = threading.Semaphore(self.options.max_connections)
-        self._locks: weakref.WeakKeyDictionary[Any, _Lock] = weakref.WeakKeyDictionary()
+        self._pools.append(_Pool(self))
 
-    async def open(self, request: httpx.Request, guard: RateGuard) -> Opened:
-        """Send a request on a connection that no other request uses."""
-        if self.options.transport is not None:
-            return self.options.transport.handle_request(request), release_nothing
-        free = self._free
-        if not acquire(free, request.extensions["timeout"]["pool"]):
-            raise self._pool_timeout()
-        connection = None
-        idle: list[_Connection] = []
-        try:
-            idle = self._idle.setdefault((request.url.scheme, self.proxy(request.url)), [])
-            try:
-                connection = idle.pop()
-            except IndexError:
-                connection = _Connection(self.connect_options(request.url))
-            connection.backend.guard = guard
-            response = connection.transport.handle_request(request)
-        except BaseException as error:
-            await self._release(free, idle, connection, error)
-            raise
-        return response, partial(self._release, free, idle, connection)
+    async def pool(self) -> _Pool:
+        """Return the connections of this process."""
+        return self._pools[-1]
 
-    async def _release(
-        self,
-        free: threading.Semaphore,
-        idle: list[_Connection],
-        connection: _Connection | None,
-        error: BaseException | None,
-    ) -> None:
-        try:
-            if connection is None:
-                return
-            # An interrupt may come anywhere.
-            is_sound = error is None or isinstance(error, Exception)
-            if is_sound and self.users and not has_leftover(connection.transport):
-                idle.append(connection)
-            else:
-                connection.transport.close()
-        finally:
-            free.release()
+    async def send(self, transport: Any, request: httpx.Request) -> httpx.Response:
+        """Send a request over an httpx transport."""
+        response: httpx.Response = transport.handle_request(request)
+        return response
 
     def pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """Return an iterator over the pieces of a body, as they arrive."""
@@ -116,7 +70,7 @@ class SyncNetwork(Network):
 
     async def exclusive(self, user: object) -> _Lock:
         """Return a lock that one flow of a client holds at a time."""
-        return self._locks.setdefault(user, _Lock())
+        return self._pools[-1].locks.setdefault(user, _Lock())
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in this thread."""
@@ -130,21 +84,45 @@ class SyncNetwork(Network):
 
     def close_idle(self) -> None:
         """Close the connections that are not in use, those inherited by a fork included."""
-        for idle in (*self._inherited, *self._idle.values()):
+        for idle in [idle for pool in self._pools for idle in pool.idle.values()]:
             while idle:
                 idle.pop().transport.close()
 
     __del__ = close_idle
 
 
-class _Connection:
-    """An httpx transport with one connection, which uses our streams."""
+class _Pool(Pool):
+    """The connections of a process."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        self.backend = SyncBackend()
-        self.transport = httpx.HTTPTransport(**options)
-        # httpx has no option for it; tests of each stream fail without it.
-        self.transport._pool._network_backend = self.backend
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.locks: weakref.WeakKeyDictionary[Any, _Lock] = weakref.WeakKeyDictionary()
+        self._free = threading.Semaphore(network.options.max_connections)
+        self._users = network.users
+
+    async def acquire(self, timeout: float | None) -> bool:
+        """Wait until another connection may be used, and return whether one may."""
+        return acquire(self._free, timeout)
+
+    def connect(self, options: dict[str, Any]) -> Connection:
+        """Return a new connection."""
+        return Connection(httpx.HTTPTransport(**options), SyncBackend())
+
+    async def release(
+        self, idle: list[Connection], connection: Connection | None, error: BaseException | None
+    ) -> None:
+        """Return a connection to the idle ones, unless it can't be used again."""
+        try:
+            if connection is None:
+                return
+            # An interrupt may come anywhere.
+            is_sound = error is None or isinstance(error, Exception)
+            if is_sound and self._users and not connection.has_leftover():
+                idle.append(connection)
+            else:
+                connection.transport.close()
+        finally:
+            self._free.release()
 
 
 class _Lock:

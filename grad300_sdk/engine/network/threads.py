@@ -88,11 +88,10 @@ def sleep(seconds: float) -> None:
     return time.sleep(seconds) if token is None else token.sleep(seconds)
 
 
-def acquire(
-    lock: threading.Lock | threading.Semaphore, timeout: float = threading.TIMEOUT_MAX
-) -> bool:
+def acquire(lock: threading.Lock | threading.Semaphore, timeout: float | None = None) -> bool:
     """Acquire a lock, unless the work of this thread is cancelled."""
     token = _active.get()
+    timeout = threading.TIMEOUT_MAX if timeout is None else timeout
     if token is None:
         return lock.acquire(timeout=timeout)
     until = time.monotonic() + timeout

@@ -120,7 +120,7 @@ def test_a_filter_of_the_log_sees_the_callers_context(
             await client.driver.run(flow())
 
     server = wire(answerer=lambda request: answer(b"{}"))
-    caplog.set_level(logging.INFO, "grad300_sdk.engine.network.driver")
+    caplog.set_level(logging.INFO, "grad300_sdk.engine.network.incoming")
     added = Filter()
     caplog.handler.addFilter(added)
     try:

@@ -14,7 +14,7 @@ from grad300_sdk.engine.errors import NotFoundError
 from tests.support.library import account
 from tests.support.wire import answer
 
-LOGGER = "grad300_sdk.engine.network.driver"
+LOGGER = "grad300_sdk.engine.network.incoming"
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import grad300_sdk
-from grad300_sdk import AsyncClient, Client, conf
+from grad300_sdk import AsyncClient, Client, Grad300Client, conf
 from grad300_sdk.engine import checks
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
@@ -169,6 +169,34 @@ def test_a_bomb_is_refused_by_request_too(harness: Harness) -> None:
         client = harness.client("https://archive", transport=transport)
     with pytest.raises(grad300_sdk.DecodeError, match="more than the 1000 bytes"):
         harness.run(client.request("GET", "/x"))
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient, Grad300Client])
+def test_misspelt_options(kind: Any) -> None:
+    name = kind.__name__
+    with pytest.raises(TypeError) as caught:
+        kind(timout=3)
+    assert str(caught.value) == f"{name}() has no parameter 'timout'; did you mean 'timeout'?"
+    with pytest.raises(TypeError) as caught:
+        kind().with_options(retires=1)
+    expected = f"{name}.with_options() has no parameter 'retires'; did you mean 'retries'?"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda kind: kind(timeout=-1),
+        lambda kind: kind().with_options(timeout=-1),
+        lambda kind: kind().set_token(""),
+        lambda kind: kind().resource("/users/{user_id}", user="me"),
+    ],
+)
+def test_the_traceback_of_a_wrong_argument_is_short(kind: Any, attempt: Any) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        attempt(kind)
+    assert len(caught.traceback) == 3  # this test's two, and the call
 
 
 def test_a_misspelt_part_of_a_call() -> None:

@@ -40,6 +40,7 @@ PUBLIC_NAMES = {
             "iterator",
             "nearest",
             "printable",
+            "public",
             "show_full_tracebacks",
             "without_body",
         ),

@@ -23,7 +23,7 @@ ENGINE = "grad300_sdk.engine"
 ROOMS = """
 grad300_sdk/
     engine/
-        text  errors  checks  template  flow  tracebacks  light_httpx
+        text  errors  checks  template  flow  tracebacks  keywords  light_httpx
         credentials/  kinds  netrc  chain
         sending/      retry  pacing  upload  redact  request  response  session
         network/      threads  streams  certificates  proxies  base  sync  aio  errors

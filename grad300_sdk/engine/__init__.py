@@ -28,6 +28,7 @@ from .exploring.branches import TreeLine
 from .exploring.openapi import Comparison, OpenAPIDocument
 from .exploring.tree import Tree
 from .flow import Chunks, Exclusive, Flow, Gather, Items, ItemsFlow, Send, Sink
+from .keywords import public
 from .sending.redact import without_body
 from .sending.response import decode_error, decode_json, describe, describe_bytes
 from .sending.session import OnRetry
@@ -87,6 +88,7 @@ __all__ = [
     "iterator",
     "nearest",
     "printable",
+    "public",
     "show_full_tracebacks",
     "without_body",
 ]

@@ -38,10 +38,13 @@ from .declaring.resource import Resource
 from .declaring.send import Sender
 from .errors import error_message
 from .flow import Flow
+from .keywords import public
 from .network.base import NetworkOptions
 from .network.driver import AsyncDriver, SyncDriver
+from .sending.pacing import Pacer
 from .sending.request import RequestBuilder
 from .sending.session import OnRetry, Session, is_unauthorized
+from .tracebacks import short_tracebacks
 
 __all__ = ["ClientOptions", "Root"]
 
@@ -134,6 +137,7 @@ class Root(RootNode[M]):
         super().__init_subclass__(**options)
         cls._mode = mode_of(cls) or cls._mode
 
+    @public
     def __init__(
         self,
         base_url: str,
@@ -196,11 +200,13 @@ class Root(RootNode[M]):
         )
         self._start(os.urandom(16).hex(), session, options)
 
-    def _start(self, name: str, session: Session, options: NetworkOptions) -> None:
+    def _start(
+        self, name: str, session: Session, options: NetworkOptions, pacer: Pacer | None = None
+    ) -> None:
         driver_class = _DRIVERS[self._mode]
         network = _networks.get(name)
         if network is None:
-            network = _networks[name] = driver_class.network_class(options)
+            network = _networks[name] = driver_class.network_class(options, pacer)
         self._name = name
         self.session = session
         session.pacer = network.pacer
@@ -228,6 +234,7 @@ class Root(RootNode[M]):
         """Where the credentials come from, in a word or two; ``none`` if there are none."""
         return self.session.credentials.source
 
+    @public
     def set_token(self, token: str) -> None:
         """Use a bearer token from now on, instead of all previous credentials.
 
@@ -271,7 +278,8 @@ class Root(RootNode[M]):
         TypeError
             If a variable is missing or misspelt.
         """
-        return Resource(self, template, variables)
+        with short_tracebacks:
+            return Resource(self, template, variables)
 
     @endpoint("*")
     def request(
@@ -348,6 +356,7 @@ class Root(RootNode[M]):
         path = self.session.requests.with_scheme(path)
         return send.json(object, path=path, params=params)
 
+    @public
     def with_options(
         self,
         *,
@@ -392,7 +401,7 @@ class Root(RootNode[M]):
             name, options = os.urandom(16).hex(), replace(options, max_connections=limit)
         other = object.__new__(type(self))
         other.__dict__.update(vars(self))
-        other._start(name, session, options)
+        other._start(name, session, options, self.session.pacer)
         return other
 
     def __dir__(self) -> list[str]:

@@ -160,6 +160,10 @@ def test_misspelt_names(offline: Any) -> None:
         offline.scan  # noqa: B018
     with pytest.raises(AttributeError, match="did you mean 'search'"):
         offline.scans["TPI"].serch()
+    with pytest.raises(AttributeError, match=r"no attribute 'TPI'; did you mean \['TPI'\]\?"):
+        offline.scans.TPI  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'download'$"):
+        offline.scans["TPI"].download  # noqa: B018
 
 
 def test_a_call_is_a_method_of_its_class(harness: Harness, client: Any) -> None:

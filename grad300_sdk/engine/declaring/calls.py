@@ -47,8 +47,9 @@ class Call(ExplorableCall, Generic[P, F, R, X]):
         with short_tracebacks:
             driver = self.client.driver
             flow: Any = self.flow(*args, **kwargs)
-            result: Any = driver.iterate(flow) if self._endpoint.yields_items else driver.run(flow)
-            return cast("R", result)
+            if self._endpoint.yields_items:
+                return cast("R", driver.iterate(flow, self))
+            return cast("R", driver.run(flow))
 
     def request(self, *args: P.args, **kwargs: P.kwargs) -> httpx.Request:
         """Return the (first) request of this call, unsent and without credentials."""

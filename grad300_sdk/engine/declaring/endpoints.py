@@ -17,6 +17,7 @@ from ..exploring.explorable import Declaration
 from ..exploring.html import argument_names
 from ..exploring.signatures import public_signature, signature
 from ..flow import Flow, ItemsFlow
+from ..keywords import misspelt_keyword
 from ..template import Template, compiled
 from ..text import nearest
 from .calls import Call
@@ -142,12 +143,7 @@ class Endpoint(Declaration, Generic[P, F, B, A]):
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return ""  # it takes any
         known = [parameter.name for parameter in parameters]
-        for name in kwargs:
-            if name not in known:
-                synonym = self._synonyms.get(name)
-                hint = f"; did you mean {synonym!r}?" if synonym else nearest(name, known)
-                return f"has no parameter {name!r}{hint}"
-        return ""
+        return misspelt_keyword(kwargs, known, self._synonyms)
 
     @cached_property
     def _signature(self) -> inspect.Signature:

@@ -118,7 +118,6 @@ class Node(ExplorableNode, Generic[M]):
         A value for each variable of the template.
     """
 
-    parent: Node[M] | None
     _mirrors_url = False
     _template = compiled("")
 
@@ -139,7 +138,8 @@ class Node(ExplorableNode, Generic[M]):
         """The client whose tree this node is in."""
         if self.parent is None:
             raise AttributeError(f"{self} stands alone: it is not in a client's tree")
-        return self.parent.client
+        client: RootNode[M] = self.parent.client
+        return client
 
     @property
     def path(self) -> str:

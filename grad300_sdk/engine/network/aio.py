@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 import httpx
 
+from ..sending.pacing import Pacer
 from .base import Connection, Network, NetworkOptions, Pool, Unsuspended
 from .streams import AsyncBackend
 
@@ -30,8 +31,8 @@ class AsyncNetwork(Network):
 
     transport_class = httpx.AsyncBaseTransport
 
-    def __init__(self, options: NetworkOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: NetworkOptions, pacer: Pacer | None = None) -> None:
+        super().__init__(options, pacer)
         name = f"{__name__} {next(_numbers)}"
         self._pool: anyio.lowlevel.RunVar[_Pool | None] = anyio.lowlevel.RunVar(name, None)
 

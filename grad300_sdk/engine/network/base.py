@@ -106,14 +106,16 @@ class Network(ABC):
     ----------
     options : NetworkOptions
         How the network is reached.
+    pacer : Pacer, optional
+        Decides when the next request may be sent; by default, one of its own.
     """
 
     transport_class: type
 
-    def __init__(self, options: NetworkOptions) -> None:
+    def __init__(self, options: NetworkOptions, pacer: Pacer | None = None) -> None:
         self.options = options
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.pacer = Pacer(options.max_requests_per_second)
+        self.pacer = pacer or Pacer(options.max_requests_per_second)
         self._context: ssl.SSLContext | None = None
         reset_in_children.update((self, self.pacer))
         self._environment = EnvironmentProxies() if options.trust_env else None

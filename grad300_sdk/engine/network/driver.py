@@ -128,9 +128,9 @@ class SyncDriver(Driver):
         """Run a flow to its end, and return its result."""
         return run_to_end(self.perform(flow))
 
-    def iterate(self, flow: ItemsFlow[T]) -> Iterator[T]:
+    def iterate(self, flow: ItemsFlow[T], call: object = None) -> Iterator[T]:
         """Run a flow to its first effect, and continue it as its items are requested."""
-        return SyncItems(self, flow)
+        return SyncItems(self, flow, call)
 
     def close(self) -> None:
         """Close the connections, unless a copy of this client uses them."""
@@ -147,9 +147,9 @@ class AsyncDriver(Driver):
         with short_tracebacks:
             return await self.perform(flow)
 
-    def iterate(self, flow: ItemsFlow[T]) -> AsyncIterator[T]:
+    def iterate(self, flow: ItemsFlow[T], call: object = None) -> AsyncIterator[T]:
         """Run a flow to its first effect, and continue it as its items are requested."""
-        return AsyncItems(self, flow)
+        return AsyncItems(self, flow, call)
 
     async def close(self) -> None:
         """Close the connections of this event loop, unless a copy of this client uses them."""

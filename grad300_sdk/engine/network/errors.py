@@ -81,11 +81,17 @@ class map_httpx_errors:
         if is_closed:
             what = "the client was closed before the answer arrived"
         elif isinstance(error, httpx.TimeoutException):
-            kind, what = RequestTimeoutError, f"timed out ({what})"
+            kind, what = (
+                RequestTimeoutError,
+                what if "timed out" in what else f"timed out ({what})",
+            )
         elif isinstance(error, httpx.DecodingError):
             kind = DecodeError
-        if isinstance(error, _CONNECTING) and (route := self._describe_route(request.url)):
-            what = f"{what}, {route}"
+        if isinstance(error, _CONNECTING):
+            if route := self._describe_route(request.url):
+                what = f"{what}, {route}"
+            elif isinstance(error, _UNSENT) and not _is_refused_certificate(error):
+                what = f"{what}; check the address of the server, and your network"
         new = kind(self._exchange.redactor.text(f"{request.method} {request.url}: {what}"))
         new.request = request
         if isinstance(new, TransportError) and not is_closed:

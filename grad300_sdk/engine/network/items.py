@@ -39,9 +39,13 @@ class _FlowIterator(Generic[T]):
     _is_busy = False
     _was_cancelled = False
 
-    def __init__(self, performer: Performer, flow: ItemsFlow[T]) -> None:
+    def __init__(self, performer: Performer, flow: ItemsFlow[T], call: object) -> None:
         self._performer = performer
         self._running = RunningFlow(flow)
+        self._call = call
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._call}>"
 
     async def advance(self) -> T:
         """Return the next item."""

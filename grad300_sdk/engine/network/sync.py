@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import httpx
 
+from ..sending.pacing import Pacer
 from .base import Connection, Network, NetworkOptions, Pool, Unsuspended
 from .streams import SyncBackend
 from .threads import acquire, gather_in_threads, sleep
@@ -37,8 +38,8 @@ class SyncNetwork(Network):
 
     transport_class = httpx.BaseTransport
 
-    def __init__(self, options: NetworkOptions) -> None:
-        super().__init__(options)
+    def __init__(self, options: NetworkOptions, pacer: Pacer | None = None) -> None:
+        super().__init__(options, pacer)
         self._pools: list[_Pool] = []  # those of the parent processes, and this one's
         self.reset_after_fork()
 

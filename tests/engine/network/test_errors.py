@@ -207,6 +207,24 @@ def test_a_server_that_stalls(harness: Any, library: Any, wire: Any, step: Any) 
     assert harness.call(slow.books["1"].get) == {}
 
 
+def test_what_to_do_about_a_server_that_is_not_there(harness: Any, library: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    client = library(f"http://127.0.0.1:{port}", retries=0)
+    with pytest.raises(TransportError, match="check the address of the server") as caught:
+        harness.call(client.books["1"].get)
+    assert caught.value.unsent
+
+
+def test_a_time_out_is_named_once(harness: Any, library: Any) -> None:
+    def stall(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("timed out")
+
+    client = library("http://library", transport=httpx.MockTransport(stall), retries=0)
+    with pytest.raises(RequestTimeoutError, match="books/1: timed out$"):
+        harness.call(client.books["1"].get)
+
+
 def test_one_call_may_wait_less_long(harness: Any, library: Any, wire: Any) -> None:
     client = library(wire([STALL]).url, timeout=1000.0)
     with pytest.raises(RequestTimeoutError):

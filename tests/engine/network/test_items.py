@@ -195,3 +195,8 @@ def test_an_iterators_flow_has_no_result(harness: Any, driver: Any) -> None:
 
     with pytest.raises(TypeError, match=r"flow returned \['forgotten'\], but must yield Items"):
         harness.list(driver.iterate(listing()))
+
+
+def test_an_iterator_is_shown_with_its_call(library: Any) -> None:
+    shown = repr(library("http://library").books.search())
+    assert shown in ("<SyncItems of <call GET /books>>", "<AsyncItems of <call GET /books>>")

@@ -162,7 +162,7 @@ def test_misspelt_names(offline: Any) -> None:
         offline.scans["TPI"].serch()
     with pytest.raises(AttributeError, match=r"no attribute 'TPI'; did you mean \['TPI'\]\?"):
         offline.scans.TPI  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute 'download'$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'download'$"):
         offline.scans["TPI"].download  # noqa: B018
 
 

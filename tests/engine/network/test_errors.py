@@ -221,7 +221,7 @@ def test_a_time_out_is_named_once(harness: Any, library: Any) -> None:
         raise httpx.ReadTimeout("timed out")
 
     client = library("http://library", transport=httpx.MockTransport(stall), retries=0)
-    with pytest.raises(RequestTimeoutError, match="books/1: timed out$"):
+    with pytest.raises(RequestTimeoutError, match=r"books/1: timed out$"):
         harness.call(client.books["1"].get)
 
 

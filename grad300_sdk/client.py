@@ -155,8 +155,8 @@ class Client(Archive[Sync]):
         ``NO_PROXY``, ``SSL_CERT_FILE`` and others. Requests to a server on this machine never go
         through such a proxy.
     patience : float, optional
-        Maximum total time of the waits between the attempts at one request, in seconds, in place
-        of `retries`.
+        Maximum total time that failures may make one request wait, in seconds, in place of
+        `retries`. The pauses that the server's answers to other requests cause count too.
     max_requests_per_second : float, optional
         Maximum rate of requests, shared with this client's copies in the same process.
     on_retry : callable, optional

@@ -70,7 +70,8 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
     error_message : callable
         Function that returns the message in the decoded body of an error, or None.
     patience : float or None
-        Maximum total time to wait between attempts, in seconds, instead of `retries`.
+        Maximum total time that failures may make a request wait, in seconds, instead of
+        `retries`.
     on_retry : callable or None
         Function to call before each wait, with the request, the number of the attempt, the seconds
         to wait and the reason.
@@ -145,7 +146,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             authorization = None
             if credentials is not None:
                 authorization = yield from credentials.authorize()
-            yield from self._pace(resumed)
+            waited += yield from self._pace(resumed)
             exchange = self._exchange(send, url, authorization)
             outcome: httpx.Response | TransportError
             try:
@@ -161,8 +162,9 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                         continue
             wait = self._decide(exchange, number, waited, outcome)
             if wait is None:
-                attempts = f"{number + 1} attempts and {waited:.1f} s of waiting"
-                note = f"Given up after {attempts}." if number else ""
+                attempts = "1 attempt" if number == 0 else f"{number + 1} attempts"
+                note = f"Given up after {attempts} and {waited:.1f} s of waiting."
+                note = note if number or waited else ""
                 if isinstance(outcome, TransportError):
                     raise _noted(outcome, note)
                 return outcome, note
@@ -172,13 +174,20 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             number += 1
             waited += wait
 
-    def _pace(self, resumed: float) -> Flow[None]:
-        """Wait until the next request may be sent; the pause that ends at `resumed` is over."""
-        while (moment := self.pacer.resume) > self.clock() and moment != resumed:
-            yield Sleep(moment - self.clock())
+    def _pace(self, resumed: float) -> Flow[float]:
+        """Wait until the next request may be sent; the pause that ends at `resumed` is over.
+
+        Return the seconds of the pauses that the server asked for; the user's own rate is no
+        reason to give up.
+        """
+        paused = 0.0
+        while (moment := self.pacer.resume) > (now := self.clock()) and moment != resumed:
+            yield Sleep(moment - now)
+            paused += moment - now
             resumed = moment
         if wait := self.pacer.reserve(self.clock()):
             yield Sleep(wait)
+        return paused
 
     def _exchange(self, send: Send, url: httpx.URL, authorization: str | None) -> Exchange:
         if send.sink is not None:

@@ -19,6 +19,7 @@ from grad300_sdk.engine import (
     check_path,
     child,
 )
+from grad300_sdk.errors import Grad300Warning
 from grad300_sdk.resources.login import Login, log_in
 from grad300_sdk.resources.openapi import OpenAPI
 from grad300_sdk.resources.scans import Scans
@@ -84,6 +85,7 @@ class Archive(Root[M]):
                 auth_reload_timeout=auth_reload_timeout,
                 allow_http=allow_http,
                 accept_issued=False,
+                warning=Grad300Warning,
             ),
             is_unauthorized=_is_unauthorized,
             headers=headers,

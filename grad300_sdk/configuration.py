@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -51,13 +50,12 @@ def _check_file() -> None:
     with _naming_file():
         names = set(config.get_config("grad300_sdk"))
     for name in sorted(names - DEFAULTS.keys()):
-        from grad300_sdk.engine import nearest
+        from grad300_sdk.engine import nearest, warn
         from grad300_sdk.errors import Grad300Warning
 
-        warnings.warn(
+        warn(
             f"{_file()} has {name!r}, which is not a setting{nearest(name, DEFAULTS)}",
             Grad300Warning,
-            stacklevel=2,
         )
 
 

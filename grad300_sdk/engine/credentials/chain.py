@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from msgspec import Struct
 from ..checks import expand_user
 from ..errors import EngineWarning
 from ..flow import Flow
+from ..tracebacks import warn
 from .kinds import Anonymous, Basic, Credentials, Login, Token, TokenFile, read_claims
 from .netrc import netrc_account
 
@@ -52,6 +52,8 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         Whether requests leave this machine through a proxy; a client fills it in.
     accept_issued : bool
         Whether to use a token that was found even if it names an issuer (``iss``).
+    warning : type
+        The class of the warnings.
     """
 
     base_url: str = ""
@@ -67,6 +69,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     allow_http: bool = False
     is_proxied: bool = False
     accept_issued: bool = True
+    warning: type[Warning] = EngineWarning
 
     def __repr__(self) -> str:
         return f"CredentialChain(base_url={self.base_url!r})"
@@ -118,11 +121,10 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     def warn_if_plain(self) -> None:
         """Warn if credentials would cross a network unencrypted."""
         if self.is_plain:
-            warnings.warn(
+            warn(
                 f"credentials go to {self.host} over plain http, where others can read them; "
                 "use https, or pass allow_http=True if that is intended",
-                EngineWarning,
-                stacklevel=2,
+                self.warning,
             )
 
     def is_found(self, credentials: Credentials) -> bool:
@@ -147,10 +149,9 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         if not path:
             return None
         if not os.path.lexists(path):
-            warnings.warn(
+            warn(
                 f"the environment variable {_NAMED_FILE} names {path}, which does not exist",
-                EngineWarning,
-                stacklevel=2,
+                self.warning,
             )
             return None
         return self._from_shared_file(Path(path), _NAMED_FILE)

@@ -374,7 +374,8 @@ def test_each_wait_is_logged_at_info(caplog: pytest.LogCaptureFixture) -> None:
     assert [(level, text) for _, level, text in caplog.record_tuples] == [
         (
             logging.INFO,
-            "GET /books/1 is sent again in 7.0 s (retry 1): 429 may pass; Retry-After asks for 7 s",
+            "GET /books/1 is sent again in 7.0 s (retry 1): "
+            "429 may pass; Retry-After asks for 7 s",
         ),
         (logging.INFO, "GET /books/1 is sent again in 1.0 s (retry 2): the network failed"),
     ]

@@ -75,7 +75,11 @@ TABLE: list[tuple[dict[str, Any], float | None, str]] = [
     (asking(in_seconds(9)), 9.0, "503 may pass; Retry-After asks for 9 s"),
     (asking(in_seconds(-9)), 0.0, "503 may pass; Retry-After asks for 0 s"),
     (asking(in_seconds(130)), None, "Retry-After asks for 130 s"),
-    (asking(in_seconds(130), Date=in_seconds(100)), 30.0, "503 may pass; Retry-After asks for 30 s"),
+    (
+        asking(in_seconds(130), Date=in_seconds(100)),
+        30.0,
+        "503 may pass; Retry-After asks for 30 s",
+    ),
     (asking(in_seconds(9), Date="noon"), 9.0, "503 may pass; Retry-After asks for 9 s"),
     (asking("Tue, 04 Feb 2025 09:35:31"), 10.0, "503 may pass; Retry-After asks for 10 s"),
     (asking("soon"), 0.25, "503 may pass"),

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "Client"]
 
 
+CREDENTIAL_ARGUMENTS = "user= and password=, token=, or token_file="
+
+
 class Archive(Root[M]):
     """The root of the archive's tree, which both clients share."""
 
@@ -86,6 +89,7 @@ class Archive(Root[M]):
                 allow_http=allow_http,
                 accept_issued=False,
                 warning=Grad300Warning,
+                hint=f"Pass {CREDENTIAL_ARGUMENTS}, or add the server to your netrc file.",
             ),
             is_unauthorized=_is_unauthorized,
             headers=headers,

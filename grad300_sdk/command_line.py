@@ -557,11 +557,12 @@ def _one_line(text: str) -> str:
 
 def _describe_error(error: Exception) -> str:
     """Return a description of an error; one that is not expected includes its type."""
+    from grad300_sdk.client import CREDENTIAL_ARGUMENTS
     from grad300_sdk.errors import Grad300APIError, Grad300Error
 
     if isinstance(error, Grad300APIError):
-        hint = "Log in with --user or --token-file." if error.status_code == 401 else ""
-        return " ".join([f"{error};", *getattr(error, "__notes__", ()), hint])
+        notes = " ".join(getattr(error, "__notes__", ()))
+        return f"{error}; {notes.replace(CREDENTIAL_ARGUMENTS, '--user or --token-file')}"
     known = isinstance(error, Grad300Error | OSError | ImportError)
     return str(error) if known else f"{type(error).__name__}: {error}"
 

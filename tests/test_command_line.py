@@ -346,7 +346,10 @@ class TestAccess:
         done = here("--base-url", sandbox.url, "scans", "TPI")
         assert done.status == 1
         assert done.error.startswith("Not authenticated; GET ")
-        assert done.error.endswith("answered 401. Log in with --user or --token-file.")
+        assert done.error.endswith(
+            "answered 401. No credentials were sent. Pass --user or --token-file, "
+            "or add the server to your netrc file."
+        )
 
     def test_those_of_the_environment_are_found(self, sandbox, token_file):
         arguments = ("--base-url", sandbox.url, "get", "/users/me")

@@ -54,6 +54,8 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         Whether to use a token that was found even if it names an issuer (``iss``).
     warning : type
         The class of the warnings.
+    hint : str
+        How a user provides credentials, for the error if the server asks for them.
     """
 
     base_url: str = ""
@@ -70,6 +72,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     is_proxied: bool = False
     accept_issued: bool = True
     warning: type[Warning] = EngineWarning
+    hint: str = "Pass them to the client."
 
     def __repr__(self) -> str:
         return f"CredentialChain(base_url={self.base_url!r})"
@@ -102,14 +105,22 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
                 if (credentials := found()) is not None:
                     return credentials
         if self.fail_if_noauth:
-            hint = "; those on this machine are not sent over plain http" if self.is_plain else ""
-            raise ValueError(f"no credentials were passed, and none were found{hint}")
+            raise ValueError(f"no credentials were passed, and none were found{self._plain_note}")
         return Anonymous()
 
     @property
     def host(self) -> str:
         """The server's host."""
         return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def advice(self) -> str:
+        """What to do if the server asks for credentials and none were sent."""
+        return f"No credentials were sent{self._plain_note}. {self.hint}"
+
+    @property
+    def _plain_note(self) -> str:
+        return "; those on this machine are not sent over plain http" if self.is_plain else ""
 
     @property
     def is_plain(self) -> bool:

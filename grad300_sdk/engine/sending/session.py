@@ -134,7 +134,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[tuple[httpx.Response, str]]:
         """Send a request until it succeeds or another attempt can't help.
 
-        Return the response, and a note on the attempts if it is an error.
+        Return the response, and a note for its error if it is one.
         """
         if send.secrets and self.chain is not None:
             self.chain.warn_if_plain()
@@ -162,12 +162,11 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                         continue
             wait = self._decide(exchange, number, waited, outcome)
             if wait is None:
-                attempts = "1 attempt" if number == 0 else f"{number + 1} attempts"
-                note = f"Given up after {attempts} and {waited:.1f} s of waiting."
-                note = note if number or waited else ""
                 if isinstance(outcome, TransportError):
-                    raise _noted(outcome, note)
-                return outcome, note
+                    raise _noted(outcome, _given_up(number, waited))
+                if self._lacks_credentials(exchange, outcome) and self.chain is not None:
+                    return outcome, self.chain.advice
+                return outcome, _given_up(number, waited)
             is_longest = self.pacer.resume <= self.clock() + wait
             resumed = self.pacer.resume if is_longest else -math.inf
             yield Sleep(wait)
@@ -197,6 +196,16 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             request.headers["Authorization"] = authorization
         fields = [str((send.data or {}).get(name)) for name in send.secrets]
         return Exchange(send, request, Redactor((*fields, *self.credentials.secrets)))
+
+    def _lacks_credentials(self, exchange: Exchange, response: httpx.Response) -> bool:
+        """Return whether the server asked for credentials where none were sent."""
+        request = exchange.request
+        return (
+            response.status_code == 401
+            and "Authorization" not in request.headers
+            and not exchange.send.anonymous
+            and self.requests.is_own(request.url)
+        )
 
     def _decide(
         self,
@@ -243,6 +252,14 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         check_body(send)
         request = self.requests.build(send, self.requests.url(send))
         return redacted_request(Exchange(send, request, Redactor()))
+
+
+def _given_up(number: int, waited: float) -> str:
+    """Return a note on the attempts, if there was more than one, or a wait."""
+    if not (number or waited):
+        return ""
+    attempts = f"{number + 1} attempts" if number else "1 attempt"
+    return f"Given up after {attempts} and {waited:.1f} s of waiting."
 
 
 def _noted(error: E, note: str) -> E:

@@ -82,6 +82,20 @@ class Conf(config.ConfigNamespace):  # type: ignore[misc]  # astropy has no type
     max_json_bytes = _item("max_json_bytes")
     ra_unit = _item("ra_unit")
 
+    def __repr__(self) -> str:
+        """Return the settings and their values."""
+        return (
+            "\n".join(["<Conf", *(f"  {name} = {item()!r}" for name, item in self.items())]) + ">"
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set a setting; a misspelt one is an error."""
+        if name not in DEFAULTS:
+            from grad300_sdk.engine import nearest
+
+            raise AttributeError(f"conf has no setting {name!r}{nearest(name, DEFAULTS)}")
+        super().__setattr__(name, value)
+
 
 _check_file()
 conf = Conf()

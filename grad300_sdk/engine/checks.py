@@ -89,7 +89,7 @@ def check_verify(verify: object) -> ssl.SSLContext | bool | str:
 def expand_user(name: str, path: str | os.PathLike[str]) -> Path:
     """Return a path whose ``~`` or ``~user`` is replaced by that user's home directory."""
     try:
-        return Path(path).expanduser()
+        expanded = Path(path).expanduser()
     except TypeError:
         raise TypeError(f"{name} must be a path, not {path!r}") from None
     except RuntimeError:
@@ -97,6 +97,9 @@ def expand_user(name: str, path: str | os.PathLike[str]) -> Path:
             f"{name} is {str(path)!r}, but that home directory can't be found; "
             "write the whole path"
         ) from None
+    if "\0" in str(expanded):
+        raise ValueError(f"{name} has a null character in it, which no path has")
+    return expanded
 
 
 def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
@@ -106,7 +109,9 @@ def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
     if not isinstance(proxy, httpx.Proxy):
         proxy = httpx.Proxy(_proxy_url(proxy, source))
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
-        raise ValueError(f"{source} is a SOCKS proxy, which needs: pip install 'httpx[socks]'")
+        raise ValueError(
+            f"{source} is a SOCKS proxy, which needs: python -m pip install 'httpx[socks]'"
+        )
     return proxy
 
 

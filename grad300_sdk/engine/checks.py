@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import SupportsIndex, TypeAlias, cast
@@ -48,11 +49,12 @@ def check_base_url(base_url: object) -> str:
         raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
     text = str(base_url).strip()
     # A URL that may contain a password or a token is not shown.
-    given = "what you passed" if re.search("[@?#]", text) else repr(text)
-    try:
+    given = "what you passed" if re.search(r"[@?#]|:[^/\d]", text) else repr(text)
+    url = None
+    with suppress(httpx.InvalidURL):  # its message may show a part of the URL
         url = httpx.URL(text)
-    except httpx.InvalidURL:
-        raise ValueError(f"base_url is not a URL: {given}") from None
+    if url is None:
+        raise ValueError(f"base_url is not a URL: {given}")
     if url.userinfo:
         raise ValueError("base_url holds a user name or password; pass user= and password=")
     if url.scheme not in ("http", "https") or not has_address(url):

@@ -15,7 +15,7 @@ from ..checks import expand_user
 from ..errors import EngineWarning
 from ..flow import Flow
 from ..tracebacks import warn
-from .kinds import Anonymous, Basic, Credentials, Login, Token, TokenFile, read_claims
+from .kinds import Anonymous, Basic, Credentials, Login, Token, TokenFile, is_token, read_claims
 from .netrc import netrc_account
 
 __all__ = ["CredentialChain", "is_loopback"]
@@ -160,10 +160,10 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         if not path:
             return None
         if not os.path.lexists(path):
-            warn(
-                f"the environment variable {_NAMED_FILE} names {path}, which does not exist",
-                self.warning,
-            )
+            what = f"names {path}, which does not exist"
+            if is_token(Path(path)):
+                what = "holds a token in place of the path of its file"
+            warn(f"the environment variable {_NAMED_FILE} {what}", self.warning)
             return None
         return self._from_shared_file(Path(path), _NAMED_FILE)
 

@@ -21,7 +21,7 @@ from ..credentials import CredentialChain, Credentials, CredentialStore
 from ..errors import TransportError, error_message
 from ..flow import Exchange, Flow, Send, Sleep
 from .pacing import Pacer
-from .redact import SECRET_HEADERS, Redactor, redacted_request
+from .redact import Redactor, is_secret_header, redacted_request, secret_values
 from .request import RequestBuilder, check_body, origin
 from .response import api_error, redirect_target
 from .retry import Attempt, decide, is_safe
@@ -192,10 +192,11 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         if send.sink is not None:
             send = replace(send, headers={**(send.headers or {}), **send.sink.headers()})
         request = self.requests.build(send, url)
+        fields = [str((send.data or {}).get(name)) for name in send.secrets]
+        secrets = (*fields, *self.credentials.secrets, *secret_values(request))
         if authorization is not None:
             request.headers["Authorization"] = authorization
-        fields = [str((send.data or {}).get(name)) for name in send.secrets]
-        return Exchange(send, request, Redactor((*fields, *self.credentials.secrets)))
+        return Exchange(send, request, Redactor(secrets))
 
     def _lacks_credentials(self, exchange: Exchange, response: httpx.Response) -> bool:
         """Return whether the server asked for credentials where none were sent."""
@@ -270,5 +271,8 @@ def _noted(error: E, note: str) -> E:
 
 def _public_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     """Return a call's headers without those that are meant only for the original server."""
-    private = {name.lower() for name in (*SECRET_HEADERS, "Host")}
-    return {name: value for name, value in (headers or {}).items() if name.lower() not in private}
+    return {
+        name: value
+        for name, value in (headers or {}).items()
+        if not is_secret_header(name) and name.lower() != "host"
+    }

@@ -67,7 +67,7 @@ class Archive(Root[M]):
         max_requests_per_second: float | None = None,
         on_retry: OnRetry | None = None,
     ) -> None:
-        url = check_base_url(_or_setting(base_url, "base_url"))
+        url = _base_url_setting() if base_url is None else check_base_url(base_url)
         super().__init__(
             _join_prefix(url, _or_setting(api_prefix, "api_prefix")),
             user_agent=f"grad300_sdk/{__version__}",
@@ -200,6 +200,16 @@ class AsyncClient(Archive[Async]):
     >>> len(asyncio.run(main()))
     5
     """
+
+
+def _base_url_setting() -> str:
+    """Return the base URL of the settings; an error names it there."""
+    try:
+        return check_base_url(setting("base_url"))
+    except ValueError as error:
+        if str(error).startswith("base_url"):
+            raise ValueError(f"conf.{error}") from None
+        raise
 
 
 def _or_setting(value: Any, name: str) -> Any:

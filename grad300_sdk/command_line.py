@@ -747,7 +747,11 @@ def _describe_error(error: Exception) -> str:
 
 def _with_option_names(text: str) -> str:
     """Return a message of the SDK with its parameters replaced by the command line's options."""
-    return re.sub("|".join(_OPTION_NAMES), lambda match: _OPTION_NAMES[match[0]], text)
+    if "configuration file" in text:
+        return text
+    return re.sub(
+        rf"(?<!conf\.)({'|'.join(_OPTION_NAMES)})", lambda match: _OPTION_NAMES[match[0]], text
+    )
 
 
 def _describe_wrong_usage(error: TyperException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,7 @@ def _naming_file(setting: str = "") -> Iterator[None]:
     except (SyntaxError, UnicodeError, TypeError) as error:
         where = setting if isinstance(error, TypeError) else ""
         reason = " ".join(str(error).split())  # configobj's has several lines
+        reason = reason.removeprefix("Configuration value not valid: ").rstrip(".")
         raise ValueError(f"{_file()} is wrong: {where}{reason}") from None
 
 
@@ -83,10 +85,9 @@ class Conf(config.ConfigNamespace):  # type: ignore[misc]  # astropy has no type
     ra_unit = _item("ra_unit")
 
     def __repr__(self) -> str:
-        """Return the settings and their values."""
-        return (
-            "\n".join(["<Conf", *(f"  {name} = {item()!r}" for name, item in self.items())]) + ">"
-        )
+        """Return the settings and their values; an account in a URL is refused, and not shown."""
+        lines = [f"  {name} = {item()!r}" for name, item in self.items()]
+        return re.sub("//[^/\n]*@", "//***@", "\n".join(["<Conf", *lines])) + ">"
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set a setting; a misspelt one is an error."""

@@ -270,3 +270,11 @@ def test_configuration_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert output.stdout == "http://from-the-file/api/v1\n", output.stderr
+
+
+def test_a_wrong_base_url_of_the_settings_is_named_as_one() -> None:
+    with conf.set_temp("base_url", "archive"):
+        with pytest.raises(ValueError, match=r"^conf\.base_url must be an http or https URL"):
+            Client()
+        with pytest.raises(ValueError, match=r"^base_url must be an http or https URL"):
+            Client("archive")

@@ -350,6 +350,21 @@ class TestGlobalOptions:
         assert (done.status, done.errors) == (1, "grad300: Images 987654321: Scan not found\n")
 
 
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("setting", "said"),
+        [
+            ("base_url = 1, 2", "grad300_sdk.cfg is wrong: base_url: the value"),
+            ("base_url = archive", "conf.base_url must be an http or https URL"),
+        ],
+    )
+    def test_a_wrong_one_is_named_as_a_setting(self, tmp_path, setting, said):
+        (tmp_path / "grad300_sdk.cfg").write_text(setting)
+        done = piped("scans", ASTROPY_CONFIG_DIR=str(tmp_path))
+        assert done.status == 2
+        assert said in done.error
+
+
 class TestAccess:
     def test_the_password_is_read_from_standard_input(self, sandbox, by_password):
         done = piped(

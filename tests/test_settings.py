@@ -34,6 +34,13 @@ def test_conf_shows_its_settings() -> None:
     assert "  timeout = 5.0" in lines
 
 
+def test_conf_shows_no_password() -> None:
+    from grad300_sdk import conf
+
+    with conf.set_temp("base_url", "https://me:s3cret@archive"):
+        assert "base_url = 'https://***@archive'" in repr(conf)
+
+
 def test_a_misspelt_setting_is_an_error() -> None:
     from grad300_sdk import conf
 

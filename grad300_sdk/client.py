@@ -18,6 +18,7 @@ from grad300_sdk.engine import (
     check_base_url,
     check_path,
     child,
+    suggest_keywords,
 )
 from grad300_sdk.errors import Grad300Warning
 from grad300_sdk.resources.login import Login, log_in
@@ -41,6 +42,7 @@ class Archive(Root[M]):
     _logs_in_on_creation: ClassVar[bool] = False
     _hidden_names = Root._hidden_names | {"largest_full_page"}
 
+    @suggest_keywords
     def __init__(
         self,
         base_url: str | None = None,

@@ -89,7 +89,7 @@ def test_base_api_url(
         ({"token": "x", "user": "me", "password": "secret"}, ValueError, "Use either 'token'"),
         ({"force_noauth": True, "fail_if_noauth": True}, ValueError, "contradict"),
         ({"fail_if_noauth": True}, ValueError, "no credentials were passed"),
-        ({"tokn": "x"}, TypeError, "tokn"),
+        ({"tokn": "x"}, TypeError, r"Client\(\) got .* 'tokn'; did you mean 'token'\?"),
         ({"transport": object()}, TypeError, "transport of .* must be an httpx.*, not <object"),
     ],
 )

@@ -41,6 +41,7 @@ PUBLIC_NAMES = {
             "nearest",
             "printable",
             "show_full_tracebacks",
+            "suggest_keywords",
             "warn",
             "without_body",
         ),

@@ -6,7 +6,7 @@ for each piece of its URLs, a method for each request. It knows no API by name.
 
 from . import errors
 from . import light_httpx as light_httpx  # first, before anything else imports httpx
-from .checks import check_base_url, check_integer, expand_user
+from .checks import check_base_url, check_integer, expand_user, suggest_keywords
 from .client import ClientOptions, Root
 from .credentials import (
     Anonymous,
@@ -88,6 +88,7 @@ __all__ = [
     "nearest",
     "printable",
     "show_full_tracebacks",
+    "suggest_keywords",
     "warn",
     "without_body",
 ]

@@ -5,18 +5,22 @@ No message shows a password or a header's value.
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import SupportsIndex, TypeAlias, cast
+from typing import ParamSpec, SupportsIndex, TypeAlias, cast
 
 import httpx
+
+from .text import nearest
 
 __all__ = [
     "Timeouts",
@@ -30,7 +34,10 @@ __all__ = [
     "check_verify",
     "expand_user",
     "has_address",
+    "suggest_keywords",
 ]
+
+P = ParamSpec("P")
 
 # The time-outs in seconds, by httpx's names; None for no limit.
 Timeouts: TypeAlias = dict[str, float | None]
@@ -206,4 +213,34 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         if not _HEADER_VALUE.fullmatch(value.encode()):
             raise ValueError(f"headers: the value of {name!r} can't be sent")
         checked[name.lower()] = value
+    return checked
+
+
+def suggest_keywords(init: Callable[P, None]) -> Callable[P, None]:
+    """Have the error for a misspelt keyword of a constructor suggest the nearest one.
+
+    Examples
+    --------
+    >>> from grad300_sdk.engine import suggest_keywords
+    >>> class Note:
+    ...     @suggest_keywords
+    ...     def __init__(self, *, text=""):
+    ...         self.text = text
+    >>> Note(txt="rain")
+    Traceback (most recent call last):
+        ...
+    TypeError: Note() got an unexpected keyword argument 'txt'; did you mean 'text'?
+    """
+    names = list(inspect.signature(init).parameters)[1:]
+
+    @wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        for name in kwargs:
+            if name not in names:
+                raise TypeError(
+                    f"{type(args[0]).__name__}() got an unexpected keyword argument "
+                    f"{name!r}{nearest(name, names)}"
+                )
+        init(*args, **kwargs)
+
     return checked

@@ -118,7 +118,7 @@ class Sandbox:
         _check_number("failure_rate", failure_rate, 1.0)
         _check_number("token_lifetime", token_lifetime)
         if not isinstance(host, str):
-            raise TypeError(f"host must be a string, not {host!r}")
+            raise TypeError(f"host must be a str, not {host!r}")
         for name, flag in (("ignore_filters", ignore_filters), ("ignore_offset", ignore_offset)):
             if not isinstance(flag, bool):
                 raise TypeError(f"{name} must be True or False, not {flag!r}")

@@ -176,7 +176,7 @@ def test_its_repr_tells_the_address_and_no_password():
         ("failure_rate", 1.1, ValueError, "from 0 to 1"),
         ("failure_rate", False, TypeError, "a number"),
         ("token_lifetime", float("inf"), ValueError, "a finite number of at least 0"),
-        ("host", 127, TypeError, "a string"),
+        ("host", 127, TypeError, "a str"),
         ("ignore_filters", 1, TypeError, "True or False"),
         ("ignore_offset", None, TypeError, "True or False"),
     ],

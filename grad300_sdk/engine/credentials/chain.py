@@ -84,7 +84,9 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         if isinstance(wait, bool) or not isinstance(wait, int | float):
             raise TypeError(f"auth_reload_timeout must be a number of seconds, not {wait!r}")
         if not 0 <= wait < math.inf:
-            raise ValueError(f"auth_reload_timeout must be 0 or more, not {wait}")
+            raise ValueError(
+                f"auth_reload_timeout must be a finite number of at least 0, not {wait}"
+            )
         if (self.user is None) != (self.password is None):
             raise ValueError("Both 'user' and 'password' must be provided together.")
         if self.token is not None and self.token_file is not None:

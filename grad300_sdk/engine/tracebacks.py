@@ -85,6 +85,7 @@ def warn(message: str, category: type[Warning] = EngineWarning) -> None:
     >>> import warnings
     >>> from grad300_sdk.engine import warn
     >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
     ...     warn("the note is empty")
     >>> print(caught[0].category.__name__, caught[0].message)
     EngineWarning the note is empty

@@ -118,9 +118,7 @@ def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:
     if not isinstance(proxy, httpx.Proxy):
         proxy = httpx.Proxy(_proxy_url(proxy, source))
     if proxy.url.scheme.startswith("socks") and find_spec("socksio") is None:
-        raise ValueError(
-            f"{source} is a SOCKS proxy, which needs: pip install 'httpx[socks]'"
-        )
+        raise ValueError(f"{source} is a SOCKS proxy, which needs: pip install 'httpx[socks]'")
     return proxy
 
 

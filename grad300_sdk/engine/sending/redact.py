@@ -44,7 +44,8 @@ def is_secret_header(name: str) -> bool:
 
 def secret_values(request: httpx.Request) -> list[str]:
     """Return the values of the secret headers of a request, with and without their scheme."""
-    values = [value for name, value in request.headers.items() if is_secret_header(name)]
+    headers = [(name.decode("latin-1"), value) for name, value in request.headers.raw]
+    values = [value.decode("latin-1") for name, value in headers if is_secret_header(name)]
     return [part for value in values for part in (value, value.rpartition(" ")[2])]
 
 

@@ -146,7 +146,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             authorization = None
             if credentials is not None:
                 authorization = yield from credentials.authorize()
-            waited += yield from self._pace(resumed)
+            waited += yield from self._pace(send, resumed)
             exchange = self._exchange(send, url, authorization)
             outcome: httpx.Response | TransportError
             try:
@@ -173,7 +173,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             number += 1
             waited += wait
 
-    def _pace(self, resumed: float) -> Flow[float]:
+    def _pace(self, send: Send, resumed: float) -> Flow[float]:
         """Wait until the next request may be sent; the pause that ends at `resumed` is over.
 
         Return the seconds of the pauses that the server asked for; the user's own rate is no
@@ -181,8 +181,12 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         """
         paused = 0.0
         while (moment := self.pacer.resume) > (now := self.clock()) and moment != resumed:
-            yield Sleep(moment - now)
-            paused += moment - now
+            wait = moment - now
+            _logger.info(
+                "%s %s waits %.1f s: the server asked for a pause", send.method, send.path, wait
+            )
+            yield Sleep(wait)
+            paused += wait
             resumed = moment
         if wait := self.pacer.reserve(self.clock()):
             yield Sleep(wait)

@@ -286,6 +286,16 @@ def test_patience_counts_a_pause_before_the_first_attempt(time: Time) -> None:
     assert "Given up after 1 attempt and 20.0 s of waiting." in caught.value.__notes__
 
 
+def test_a_pause_that_another_request_caused_is_logged(
+    time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "grad300_sdk")
+    client = time.of(BlockingLibrary(retries=1))
+    assert answer(ask(client), busy(429, Retry_After="7")) == Sleep(7.0)
+    ask(client, "/2")
+    assert caplog.messages[1:] == ["GET /2 waits 7.0 s: the server asked for a pause"]
+
+
 def test_patience_does_not_count_the_rate_of_requests(time: Time) -> None:
     client = time.of(BlockingLibrary(patience=2.0, max_requests_per_second=0.1))
     ask(client)

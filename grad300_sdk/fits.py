@@ -29,7 +29,6 @@ from __future__ import annotations
 import io
 import math
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -42,7 +41,7 @@ from astropy.io import fits
 from astropy.table import Column, Table
 
 from grad300_sdk.columns import to_unicode
-from grad300_sdk.engine import excerpt
+from grad300_sdk.engine import excerpt, warn
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.records import ScanType
 
@@ -230,7 +229,7 @@ def _as_decode_errors() -> Iterator[None]:
 
 def _warn(remarks: list[str]) -> None:
     if remarks:
-        warnings.warn("; ".join(remarks), Grad300Warning, stacklevel=3)
+        warn("; ".join(remarks), Grad300Warning)
 
 
 class _Part:

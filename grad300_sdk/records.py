@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from grad300_sdk.engine import excerpt
+from grad300_sdk.engine import excerpt, warn
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.filters import parse_date
 
@@ -217,7 +216,7 @@ def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[Sca
     ['a']
     """
     records = [record_or_fault(row, scan_type) for row in rows]
-    return drop_faults(records, stacklevel=2)
+    return drop_faults(records)
 
 
 def record_or_fault(row: object, scan_type: ScanType | None) -> ScanRecord | str:
@@ -228,7 +227,7 @@ def record_or_fault(row: object, scan_type: ScanType | None) -> ScanRecord | str
         return str(error)
 
 
-def drop_faults(records: Iterable[ScanRecord | str], *, stacklevel: int = 1) -> list[ScanRecord]:
+def drop_faults(records: Iterable[ScanRecord | str]) -> list[ScanRecord]:
     """Return the records, and warn of the bad rows among them."""
     good: list[ScanRecord] = []
     faults: list[str] = []
@@ -237,20 +236,16 @@ def drop_faults(records: Iterable[ScanRecord | str], *, stacklevel: int = 1) -> 
             faults.append(record)
         else:
             good.append(record)
-    warn_of_faults(faults, stacklevel=stacklevel + 1)
+    warn_of_faults(faults)
     return good
 
 
-def warn_of_faults(faults: Sequence[str], *, stacklevel: int) -> None:
+def warn_of_faults(faults: Sequence[str]) -> None:
     """Warn of bad rows, if there are any."""
     if faults:
         what = f"{len(faults)} rows were" if len(faults) > 1 else "1 row was"
         first = "the first one: " if len(faults) > 1 else ""
-        warnings.warn(
-            f"{what} left out of the server's listing: {first}{faults[0]}",
-            Grad300Warning,
-            stacklevel=stacklevel + 1,
-        )
+        warn(f"{what} left out of the server's listing: {first}{faults[0]}", Grad300Warning)
 
 
 def repeats(value: Any, scan_type: ScanType | None) -> bool:

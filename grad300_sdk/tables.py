@@ -130,19 +130,15 @@ def make_table(
        Images         a    --
        Images         b ["x"]
     """
-    return join_pages([make_columns(rows, scan_type)], scan_type, meta, stacklevel=2)
+    return join_pages([make_columns(rows, scan_type)], scan_type, meta)
 
 
 def join_pages(
-    pages: list[ScanColumns],
-    scan_type: ScanType | None,
-    meta: Mapping[str, Any],
-    *,
-    stacklevel: int = 1,
+    pages: list[ScanColumns], scan_type: ScanType | None, meta: Mapping[str, Any]
 ) -> ScanTable:
     """Make a table of pages, as `make_table` does of rows; the pages are without_body."""
     faults = [fault for page in pages for fault in page.faults.values()]
-    warn_of_faults(faults, stacklevel=stacklevel + 1)
+    warn_of_faults(faults)
     columns = join_columns(pages, scan_type)
     for name, unit in {**_UNITS, "ra": setting("ra_unit")}.items():
         if name in columns and columns[name].dtype.kind in "if":

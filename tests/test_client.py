@@ -89,7 +89,7 @@ def test_base_api_url(
         ({"token": "x", "user": "me", "password": "secret"}, ValueError, "Use either 'token'"),
         ({"force_noauth": True, "fail_if_noauth": True}, ValueError, "contradict"),
         ({"fail_if_noauth": True}, ValueError, "no credentials were passed"),
-        ({"tokn": "x"}, TypeError, "tokn"),
+        ({"tokn": "x"}, TypeError, r"Client\(\) has no .* 'tokn'; did you mean 'token'\?"),
         ({"transport": object()}, TypeError, "transport of .* must be an httpx.*, not <object"),
     ],
 )
@@ -298,3 +298,11 @@ def test_configuration_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert output.stdout == "http://from-the-file/api/v1\n", output.stderr
+
+
+def test_a_wrong_base_url_of_the_settings_is_named_as_one() -> None:
+    with conf.set_temp("base_url", "archive"):
+        with pytest.raises(ValueError, match=r"^conf\.base_url must be an http or https URL"):
+            Client()
+        with pytest.raises(ValueError, match=r"^base_url must be an http or https URL"):
+            Client("archive")

@@ -42,6 +42,7 @@ PUBLIC_NAMES = {
             "printable",
             "public",
             "show_full_tracebacks",
+            "warn",
             "without_body",
         ),
     },

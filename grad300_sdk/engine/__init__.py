@@ -35,7 +35,7 @@ from .sending.session import OnRetry
 from .sending.upload import FileContent
 from .template import check_path
 from .text import excerpt, nearest, printable
-from .tracebacks import show_full_tracebacks
+from .tracebacks import show_full_tracebacks, warn
 
 __all__ = [
     "Anonymous",
@@ -90,5 +90,6 @@ __all__ = [
     "printable",
     "public",
     "show_full_tracebacks",
+    "warn",
     "without_body",
 ]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from grad300_sdk.engine import Flow, Gather, Items, ItemsFlow, check_integer
+from grad300_sdk.engine import Flow, Gather, Items, ItemsFlow, check_integer, warn
 from grad300_sdk.errors import Grad300Warning
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.pages import Page, Rows, Selectable
@@ -151,11 +150,10 @@ class Paginator(Generic[S]):
         wanted, has_new = self._wanted(page)
         if self._offset and size and not has_new:
             self.is_done = self.is_truncated = True
-            warnings.warn(
+            warn(
                 f"the server repeats its rows from the offset {self._offset} on, as one does that "
                 "ignores 'offset'; rows may be missing",
                 Grad300Warning,
-                stacklevel=2,
             )
             return page.rows.select([])
         if self._search.max_results is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+import re
+from functools import cached_property, lru_cache
 from urllib.parse import quote, quote_plus
 
 import httpx
@@ -12,11 +13,20 @@ from msgspec.structs import replace
 
 from ..flow import Exchange, Send
 
-__all__ = ["SECRET_HEADERS", "Redactor", "redacted_request", "redacted_send", "without_body"]
+__all__ = [
+    "Redactor",
+    "is_secret_header",
+    "redacted_request",
+    "redacted_send",
+    "secret_values",
+    "without_body",
+]
 
-# Headers that are left out of the requests that a user is shown.
-SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie")
-_SECRET_NAMES = {name.lower().encode() for name in SECRET_HEADERS}
+# Words in the names of headers whose values are secret, such as X-Api-Key.
+_SECRET_WORDS = re.compile(
+    "authoriz|authent|(^|-)auth(-|$)|api-?key|cookie|credential|passw|secret|signature|token",
+    re.IGNORECASE,
+)
 # Headers that describe a body as it was sent.
 _BODY_HEADERS = {b"content-encoding", b"transfer-encoding"}
 _MASK = "***"
@@ -24,6 +34,19 @@ _MASK = "***"
 _SHORTEST = 4
 # A message may quote only the beginning of a secret, which is masked from this length on.
 _SHORTEST_BEGINNING = 8
+
+
+@lru_cache
+def is_secret_header(name: str) -> bool:
+    """Return whether a header is left out of what a user is shown, going by its name."""
+    return _SECRET_WORDS.search(name) is not None
+
+
+def secret_values(request: httpx.Request) -> list[str]:
+    """Return the values of the secret headers of a request, with and without their scheme."""
+    headers = [(name.decode("latin-1"), value) for name, value in request.headers.raw]
+    values = [value.decode("latin-1") for name, value in headers if is_secret_header(name)]
+    return [part for value in values for part in (value, value.rpartition(" ")[2])]
 
 
 class Redactor(Struct, dict=True, weakref=True):
@@ -56,6 +79,10 @@ class Redactor(Struct, dict=True, weakref=True):
                     text = text.replace(form[:length], _MASK)
         return text
 
+    def is_repeated(self, text: str) -> bool:
+        """Return whether a text holds a whole secret, and hardly by chance."""
+        return any(form in text for form in self._forms if len(form) >= _SHORTEST_BEGINNING)
+
     def response(self, response: httpx.Response) -> httpx.Response:
         """Return a response without secrets in its headers and body; the same one if possible."""
         forms = [form.encode() for form in self._forms]
@@ -85,7 +112,9 @@ def redacted_request(exchange: Exchange) -> httpx.Request:
     """Return the request of an exchange as a user may see it: without credentials and secrets."""
     request, send = exchange.request, exchange.send
     raw = request.headers.raw
-    headers = [(name, value) for name, value in raw if name.lower() not in _SECRET_NAMES]
+    headers = [
+        (name, value) for name, value in raw if not is_secret_header(name.decode("latin-1"))
+    ]
     if send.secrets:
         headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
         data = dict(redacted_send(send).data or {})

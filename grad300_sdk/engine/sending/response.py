@@ -342,11 +342,18 @@ def decoded_headers(headers: httpx.Headers) -> httpx.Headers:
 
 
 def redirect_target(response: httpx.Response) -> httpx.URL | None:
-    """Return the URL that a response redirects to, or None if it can't be followed."""
+    """Return the URL that a response redirects to, or None if it can't be followed.
+
+    One that repeats a secret can't: logs and messages name URLs, and another server would get it.
+    """
     if not response.has_redirect_location:
         return None
+    location = response.headers["Location"]
+    redactor: Redactor = response.extensions.get(REDACTOR) or Redactor()
+    if redactor.is_repeated(location):
+        return None
     try:
-        url = response.url.join(response.headers["Location"])
+        url = response.url.join(location)
     except (httpx.InvalidURL, ValueError):
         return None
     if url.scheme not in ("http", "https") or not has_address(url):

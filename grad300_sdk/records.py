@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -17,6 +17,8 @@ from grad300_sdk.filters import parse_date
 __all__ = ["ScanRecord", "ScanType", "make_record", "make_records"]
 
 Row: TypeAlias = dict[str, Any]
+# Masks the secrets in a text that quotes what a server sent.
+Redact: TypeAlias = Callable[[str], str]
 
 
 class ScanType(StrEnum):
@@ -191,7 +193,9 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
     return ScanRecord(scan_type=scan_type, metadata=metadata, **values)
 
 
-def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[ScanRecord]:
+def make_records(
+    rows: Iterable[object], scan_type: ScanType | None, redact: Redact = str
+) -> list[ScanRecord]:
     """Make records of rows.
 
     Parameters
@@ -200,6 +204,8 @@ def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[Sca
         The rows' JSON, decoded.
     scan_type : ScanType or None
         The type of the scans; None if each row has its own, as ``scan_type``.
+    redact : callable
+        Masks the secrets in the warning, which quotes a row.
 
     Returns
     -------
@@ -216,16 +222,16 @@ def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[Sca
     >>> [record.file_name for record in make_records([{"id": 1, "file_name": "a"}], ScanType.TPI)]
     ['a']
     """
-    records = [record_or_fault(row, scan_type) for row in rows]
+    records = [record_or_fault(row, scan_type, redact) for row in rows]
     return drop_faults(records, stacklevel=2)
 
 
-def record_or_fault(row: object, scan_type: ScanType | None) -> ScanRecord | str:
+def record_or_fault(row: object, scan_type: ScanType | None, redact: Redact) -> ScanRecord | str:
     """Return the record of a row or, for a bad row, what is wrong with it."""
     try:
         return make_record(row, scan_type)
     except DecodeError as error:
-        return str(error)
+        return redact(str(error))
 
 
 def drop_faults(records: Iterable[ScanRecord | str], *, stacklevel: int = 1) -> list[ScanRecord]:

@@ -29,7 +29,7 @@ from .exploring.openapi import Comparison, OpenAPIDocument
 from .exploring.tree import Tree
 from .flow import Chunks, Exclusive, Flow, Gather, Items, ItemsFlow, Send, Sink
 from .sending.redact import without_body
-from .sending.response import decode_error, decode_json, describe, describe_bytes
+from .sending.response import decode_error, decode_json, describe, describe_bytes, redact
 from .sending.session import OnRetry
 from .sending.upload import FileContent
 from .template import check_path
@@ -87,6 +87,7 @@ __all__ = [
     "iterator",
     "nearest",
     "printable",
+    "redact",
     "show_full_tracebacks",
     "without_body",
 ]

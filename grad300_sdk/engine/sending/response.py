@@ -34,6 +34,7 @@ __all__ = [
     "decoded_headers",
     "describe",
     "describe_bytes",
+    "redact",
     "redirect_target",
     "resolve_link",
     "whole_response",
@@ -311,15 +312,23 @@ def describe_bytes(response: httpx.Response, content: bytes) -> str:
     return f"{kind}, {excerpt(content[:400].decode(errors='replace'))!r}"
 
 
+def redact(response: httpx.Response, text: str) -> str:
+    """Return a text that quotes a response, with secrets masked."""
+    return _redactor(response).text(text)
+
+
 def decode_error(response: httpx.Response, what: str) -> DecodeError:
     """Return the error for a response that is not as expected, with secrets masked."""
-    redactor = response.extensions.get(REDACTOR) or Redactor()
     request = response.request
     answered = f"{request.method} {request.url} answered {response.status_code}"
-    error = DecodeError(redactor.text(f"{answered} with {what}"))
+    error = DecodeError(redact(response, f"{answered} with {what}"))
     error.request = request
-    error.response = redactor.response(response) if response.is_closed else response
+    error.response = _redactor(response).response(response) if response.is_closed else response
     return error
+
+
+def _redactor(response: httpx.Response) -> Redactor:
+    return response.extensions.get(REDACTOR) or Redactor()
 
 
 def api_error(

@@ -198,7 +198,7 @@ class Listing(Node[M], ABC):
         """
         search = Search.from_arguments(**options)
         for paginator in self._paginators(search, RowReader):
-            yield from iterate(paginator, self._sizes, self.client.max_connections)
+            yield from iterate(paginator, self._sizes)
 
     def _records(self, send: Sender, **options: Unpack[ListingOptions]) -> Flow[list[ScanRecord]]:
         """List the scans that match, as records.
@@ -391,7 +391,7 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
             response = yield Send(method="GET", path=self.path, params=params, expects_json=True)
             return reader.read(partial(decode_json, response), partial(redact, response))
 
-        return Paginator(search, fetch, found)
+        return Paginator(search, fetch, self.client.max_connections, found)
 
 
 class Scans(Listing[M], template="{+parent}/scans"):

@@ -715,7 +715,7 @@ def join_columns(pages: list[ScanColumns], scan_type: ScanType | None) -> dict[s
         if key == "id":
             columns["scan_type"] = _make_column(_join_types(pages, scan_type), str, [])
     for key in [key for key in further if made[key] is not None]:
-        name = key
+        name = key or "_"
         while name in columns or (name != key and name in further):
             name += "_"  # the server uses the name of a column for something else
         columns[name] = made[key]

@@ -184,7 +184,7 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
         value = row.get(key)
         if type(value) is not field.kind or field.kind is int:
             value = _convert(row, key, field)
-        elif field.kind is str:
+        elif isinstance(value, str):
             value = value.rstrip("\0")  # as numpy does in a table
         values[field.name] = value
     if scan_type is None:

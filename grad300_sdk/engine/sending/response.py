@@ -34,6 +34,7 @@ __all__ = [
     "decoded_headers",
     "describe",
     "describe_bytes",
+    "next_link",
     "redact",
     "redirect_target",
     "resolve_link",
@@ -49,6 +50,10 @@ _ERROR_BYTES = 256 * 1024
 _ENCODED_HEADERS = {b"content-encoding", b"content-length", b"etag"}
 # The other content codings that are registered. Servers also name what is none, such as "utf-8".
 _UNSUPPORTED = {"aes128gcm", "br", "compress", "dcb", "dcz", "exi", "x-compress", "zstd"}
+# A link in a Link header, and its parameters (RFC 8288, section 3). httpx's own parser takes the
+# commas and semicolons within a URL or a quoted string for separators.
+_PARAMETER = r';\s*([^\s;,="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?\s*'
+_LINK = re.compile(rf"<([^>]*)>\s*((?:{_PARAMETER})*)")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNREADABLE = object()
 REDACTOR = "redactor"  # where a response keeps it
@@ -402,6 +407,18 @@ def redirect_target(response: httpx.Response) -> httpx.URL | None:
     if url.scheme not in ("http", "https") or not has_address(url):
         return None
     return url.copy_with(userinfo=b"", fragment=None)
+
+
+def next_link(headers: httpx.Headers) -> str | None:
+    """Return the target of the link to the next page in the ``Link`` headers (RFC 8288)."""
+    for link in _LINK.finditer(headers.get("Link", "")):
+        values: dict[str, str] = {}
+        for name, quoted, plain in re.findall(_PARAMETER, link[2]):
+            values.setdefault(name.lower(), quoted or plain)
+        # A link with an anchor is one of another document.
+        if "next" in values.get("rel", "").lower().split() and "anchor" not in values:
+            return link[1]
+    return None
 
 
 def resolve_link(response: httpx.Response, link: object) -> str:

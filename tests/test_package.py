@@ -40,6 +40,7 @@ PUBLIC_NAMES = {
             "iterator",
             "nearest",
             "printable",
+            "redact",
             "show_full_tracebacks",
             "without_body",
         ),

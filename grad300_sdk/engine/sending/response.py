@@ -318,7 +318,20 @@ def describe_bytes(response: httpx.Response, content: bytes) -> str:
 
 
 def redact(response: httpx.Response, text: str) -> str:
-    """Return a text that quotes a response, with secrets masked."""
+    """Return a text that quotes a response, with secrets masked.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The response, which knows the secrets that were sent.
+    text : str
+        A text for a message, such as a warning.
+
+    Returns
+    -------
+    str
+        The text, with ``***`` in place of each secret.
+    """
     return _redactor(response).text(text)
 
 

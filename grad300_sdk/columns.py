@@ -481,7 +481,7 @@ class ScanColumns(Struct):
         return ScanColumns(len(positions), scan_types, _without_absent(selected), faults=faults)
 
     def join(self, others: Sequence[ScanColumns], /) -> ScanColumns:
-        """Return these rows, followed by those of other pages, which are all without_body."""
+        """Return these rows, followed by those of other pages, which are all emptied."""
         pages = [self, *others]
         keys = set().union(*(page.cells for page in pages))
         faults = [fault for page in pages for fault in page.faults.values()]
@@ -694,7 +694,7 @@ def _parse_types(cells: Cells) -> Cells:
 
 
 def join_columns(pages: list[ScanColumns], scan_type: ScanType | None) -> dict[str, Any]:
-    """Make the columns of a table of pages, which are without_body.
+    """Make the columns of a table of pages, which are emptied.
 
     Known keys come first; the others follow, sorted. `scan_type` is None if it differs.
     """

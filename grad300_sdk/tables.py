@@ -145,7 +145,7 @@ def join_pages(
     *,
     stacklevel: int = 1,
 ) -> ScanTable:
-    """Make a table of pages, as `make_table` does of rows; the pages are without_body."""
+    """Make a table of pages, as `make_table` does of rows; the pages are emptied."""
     faults = [fault for page in pages for fault in page.faults.values()]
     warn_of_faults(faults, stacklevel=stacklevel + 1)
     columns = join_columns(pages, scan_type)

@@ -141,14 +141,13 @@ class BodyDecoder:
         self._inflate: Any = None
         self._window_bits = 0
         self._begin = b""
-        header = response.headers.get("Content-Encoding", "")
-        names = map(str.strip, header.lower().split(","))
-        encodings = [name for name in names if name in _WINDOW_BITS or name in _UNSUPPORTED]
+        encodings = _content_encodings(response.headers)
         if len(encodings) == 1 and encodings[0] in _WINDOW_BITS:
             self._window_bits = _WINDOW_BITS[encodings[0]]
             self._inflate = zlib.decompressobj(self._window_bits)
         elif encodings:
-            self._refuse(f"a body with the encoding {excerpt(header)!r}, not asked for")
+            header = excerpt(response.headers["Content-Encoding"])
+            self._refuse(f"a body with the encoding {header!r}, not asked for")
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Decode a piece of the body, and yield the result in parts."""
@@ -404,9 +403,17 @@ def whole_response(
 
 def decoded_headers(headers: httpx.Headers) -> httpx.Headers:
     """Return the headers that also apply to the decoded body."""
-    if "Content-Encoding" not in headers:
+    if not _content_encodings(headers):
         return headers
     return httpx.Headers([(n, v) for n, v in headers.raw if n.lower() not in _ENCODED_HEADERS])
+
+
+def _content_encodings(headers: httpx.Headers) -> list[str]:
+    """Return the content codings of a body, without what servers send that is none."""
+    if "Content-Encoding" not in headers:
+        return []
+    names = map(str.strip, headers["Content-Encoding"].lower().split(","))
+    return [name for name in names if name in _WINDOW_BITS or name in _UNSUPPORTED]
 
 
 def redirect_target(response: httpx.Response) -> httpx.URL | None:

@@ -12,7 +12,12 @@ import httpx
 import pytest
 
 from grad300_sdk.engine.errors import DecodeError, ServerError, TransportError
-from grad300_sdk.engine.sending.response import BodyDecoder, decode_json, describe
+from grad300_sdk.engine.sending.response import (
+    BodyDecoder,
+    decode_json,
+    decoded_headers,
+    describe,
+)
 from tests.support.wire import CLOSE, RESET, Act, Wire, answer, chunked
 
 GZIPPED = gzip.compress(b'{"a": [1, 2, 3]}')
@@ -329,3 +334,11 @@ def response(content: bytes, headers: dict[str, str] | None = None) -> httpx.Res
 def test_json_is_what_python_reads() -> None:
     value = {"é": [1, 2.5, None, True, "\U0001f52d"], "": {"big": 2**63}}
     assert decode_json(response(json.dumps(value).encode())) == value
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "", "identity", "binary"])
+def test_what_is_no_encoding_leaves_the_length_and_the_etag(encoding: str) -> None:
+    headers = httpx.Headers({"Content-Encoding": encoding, "Content-Length": "9", "ETag": '"1"'})
+    assert decoded_headers(headers) is headers
+    headers["Content-Encoding"] += ", gzip"
+    assert dict(decoded_headers(headers)) == {}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import builtins
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grad300_sdk.client import Client
+from grad300_sdk.engine import decode_json, redact
 from grad300_sdk.filters import DateLike
 from grad300_sdk.records import ScanRecord, ScanType, make_records
 from grad300_sdk.resources.scans import ScanCollection, Scans, describe_listing
@@ -70,7 +72,10 @@ class Grad300Client(Client):
             "date_from": date_from,
             "date_to": date_to,
         }
-        return make_table(scans.get(**asked), scans.scan_type, describe_listing(scans, asked))
+        response = scans.get.response(**asked)
+        rows = decode_json(response, list[Any])
+        meta = describe_listing(scans, asked)
+        return make_table(rows, scans.scan_type, meta, partial(redact, response))
 
     def list_records(
         self,
@@ -85,7 +90,7 @@ class Grad300Client(Client):
     ) -> builtins.list[ScanRecord]:
         """Return one page of a listing as records, with the parameters of `list`."""
         scans = self.scans[ScanType(scan_type)]
-        rows = scans.get(
+        response = scans.get.response(
             offset=offset,
             limit=limit,
             source=source,
@@ -93,7 +98,8 @@ class Grad300Client(Client):
             date_from=date_from,
             date_to=date_to,
         )
-        return make_records(rows, scans.scan_type)
+        rows = decode_json(response, list[Any])
+        return make_records(rows, scans.scan_type, partial(redact, response))
 
     def query(
         self,

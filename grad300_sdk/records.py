@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -16,6 +16,8 @@ from grad300_sdk.filters import parse_date
 __all__ = ["ScanRecord", "ScanType", "make_record", "make_records"]
 
 Row: TypeAlias = dict[str, Any]
+# Masks the secrets in a text that quotes what a server sent.
+Redact: TypeAlias = Callable[[str], str]
 
 
 class ScanType(StrEnum):
@@ -181,6 +183,8 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
         value = row.get(key)
         if type(value) is not field.kind or field.kind is int:
             value = _convert(row, key, field)
+        elif isinstance(value, str):
+            value = value.rstrip("\0")  # as numpy does in a table
         values[field.name] = value
     if scan_type is None:
         scan_type = _parse_type(row)
@@ -190,7 +194,9 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
     return ScanRecord(scan_type=scan_type, metadata=metadata, **values)
 
 
-def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[ScanRecord]:
+def make_records(
+    rows: Iterable[object], scan_type: ScanType | None, redact: Redact = str
+) -> list[ScanRecord]:
     """Make records of rows.
 
     Parameters
@@ -199,6 +205,8 @@ def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[Sca
         The rows' JSON, decoded.
     scan_type : ScanType or None
         The type of the scans; None if each row has its own, as ``scan_type``.
+    redact : callable
+        Masks the secrets in the warning, which quotes a row.
 
     Returns
     -------
@@ -215,16 +223,16 @@ def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[Sca
     >>> [record.file_name for record in make_records([{"id": 1, "file_name": "a"}], ScanType.TPI)]
     ['a']
     """
-    records = [record_or_fault(row, scan_type) for row in rows]
+    records = [record_or_fault(row, scan_type, redact) for row in rows]
     return drop_faults(records)
 
 
-def record_or_fault(row: object, scan_type: ScanType | None) -> ScanRecord | str:
+def record_or_fault(row: object, scan_type: ScanType | None, redact: Redact) -> ScanRecord | str:
     """Return the record of a row or, for a bad row, what is wrong with it."""
     try:
         return make_record(row, scan_type)
     except DecodeError as error:
-        return str(error)
+        return redact(str(error))
 
 
 def drop_faults(records: Iterable[ScanRecord | str]) -> list[ScanRecord]:

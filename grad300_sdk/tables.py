@@ -25,7 +25,7 @@ from grad300_sdk.columns import (
     join_columns,
     make_columns,
 )
-from grad300_sdk.records import ScanType, warn_of_faults
+from grad300_sdk.records import Redact, ScanType, warn_of_faults
 from grad300_sdk.settings import setting
 
 __all__ = ["ScanTable", "join_pages", "make_report", "make_table"]
@@ -95,7 +95,10 @@ class ScanTable(Table):  # type: ignore[misc]  # astropy has no types
 
 
 def make_table(
-    rows: Sequence[object], scan_type: ScanType | None, meta: Mapping[str, Any]
+    rows: Sequence[object],
+    scan_type: ScanType | None,
+    meta: Mapping[str, Any],
+    redact: Redact = str,
 ) -> ScanTable:
     """Make a table of rows.
 
@@ -107,6 +110,8 @@ def make_table(
         The type of the scans; None if each row has its own, as ``scan_type``.
     meta : mapping
         The table's ``meta``.
+    redact : callable
+        Masks the secrets in the warning, which quotes a row.
 
     Returns
     -------
@@ -130,13 +135,13 @@ def make_table(
        Images         a    --
        Images         b ["x"]
     """
-    return join_pages([make_columns(rows, scan_type)], scan_type, meta)
+    return join_pages([make_columns(rows, scan_type, redact)], scan_type, meta)
 
 
 def join_pages(
     pages: list[ScanColumns], scan_type: ScanType | None, meta: Mapping[str, Any]
 ) -> ScanTable:
-    """Make a table of pages, as `make_table` does of rows; the pages are without_body."""
+    """Make a table of pages, as `make_table` does of rows; the pages are emptied."""
     faults = [fault for page in pages for fault in page.faults.values()]
     warn_of_faults(faults)
     columns = join_columns(pages, scan_type)

@@ -41,6 +41,7 @@ PUBLIC_NAMES = {
             "nearest",
             "printable",
             "public",
+            "redact",
             "show_full_tracebacks",
             "warn",
             "without_body",

@@ -108,6 +108,12 @@ def test_a_whole_number_does_for_a_float():
     assert isinstance(ra, float)
 
 
+def test_zeros_at_the_end_of_a_text_are_left_out_as_a_table_leaves_them_out():
+    row = {**ROW, "file_name": "a.fits\0\0", "object": "\0", "comment": "a\0b"}
+    record = make_record(row, ScanType.TPI)
+    assert (record.file_name, record.source, record.comment) == ("a.fits", "", "a\0b")
+
+
 def test_the_type_is_in_the_row_where_there_are_several():
     row = {**ROW, "scan_type": "Images"}
     record = make_record(row, None)

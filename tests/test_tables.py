@@ -222,6 +222,12 @@ def test_what_the_server_calls_like_another_column_gets_a_column_of_its_own():
     assert cells(table["source_"]) == [1]
 
 
+def test_a_key_without_a_name_has_a_column_with_one():
+    table = table_of({**ROW, "": 1, "_": 2})
+    assert cells(table["__"]) == [1]
+    assert cells(table["_"]) == [2]
+
+
 # What the values of a further key become.
 
 

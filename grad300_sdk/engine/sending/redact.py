@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..flow import Exchange, Send
+from ..text import excerpt
 
 __all__ = [
     "Redactor",
@@ -67,12 +68,12 @@ class Redactor(Struct, dict=True, weakref=True):
     def _forms(self) -> list[str]:
         """The ways in which the secrets may be written, the longest first."""
         secrets = [secret for secret in self.secrets if len(secret) >= _SHORTEST]
-        forms = {form for secret in secrets for form in _forms(secret)}
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
         return sorted(forms, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Return a text with each secret, or its beginning, masked."""
-        forms = self._forms
+        forms = [form for form in self._forms if form[:_SHORTEST_BEGINNING] in text]
         for length in range(len(forms[0]) if forms else 0, 0, -1):  # the longest first
             for form in forms:
                 if min(len(form), _SHORTEST_BEGINNING) <= length <= len(form):
@@ -100,12 +101,15 @@ class Redactor(Struct, dict=True, weakref=True):
 
 
 def _forms(secret: str) -> tuple[str, ...]:
-    """Return the ways to write a secret: as it is, in JSON, in a URL, in a form, in HTML."""
+    """Return the ways to write a secret: as it is, in JSON, in a URL, a form, HTML or Python."""
     from html import escape  # with a table of entities that nothing else needs
 
     plain = json.dumps(secret, ensure_ascii=False)[1:-1]
     encoded = quote(secret), quote(secret, safe=""), quote_plus(secret)
-    return secret, plain, json.dumps(secret)[1:-1], *encoded, escape(secret)
+    python = repr(secret)[1:-1]
+    excerpts = excerpt(secret, len(secret)), excerpt(python, len(python))
+    ascii_plain = json.dumps(secret)[1:-1]
+    return secret, plain, ascii_plain, *encoded, escape(secret), python, *excerpts
 
 
 def redacted_request(exchange: Exchange) -> httpx.Request:

@@ -381,6 +381,8 @@ def scans(
     if on_terminal and form is _Format.FITS:
         raise ValueError("FITS is not written to a terminal; use --output FILE")
     names = None if columns is None else [name.strip() for name in columns.split(",")]
+    if names is not None and "" in names:
+        raise ValueError(f"--columns must be names such as 'id,date', not {columns!r}")
     if names is not None and form is _Format.JSON:
         raise ValueError("--columns is for tables; JSON has the archive's own objects")
     with context.obj.make_client() as client:

@@ -224,6 +224,7 @@ class TestUsage:
                 "'x.txt' ends with '.txt', which means no format; use one of",
             ),
             ("scans --output x.json --columns id", "--columns is for tables"),
+            ("scans --columns id,", "--columns must be names such as 'id,date', not 'id,'"),
             ("scans --output nowhere/x.csv", "--output 'nowhere/x.csv' does not exist"),
             ("scans --output .", "--output must be a file, but '.' is a folder"),
             ("download 1", "the TYPE of the scan must precede its ID, as in 'TPI 1'"),

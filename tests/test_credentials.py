@@ -320,14 +320,14 @@ def test_credentials_of_a_machine_that_stayed_there_are_mentioned(
 def test_no_advice_where_credentials_were_sent(harness: Harness, server: FakeServer) -> None:
     server.denial = 401
     client = harness.client(URL, transport=server.transport, token=TOKEN)
-    anonymous = harness.client(URL, transport=server.transport)
+    denial = httpx.MockTransport(lambda request: httpx.Response(401, json={"detail": "no"}))
+    anonymous = harness.client(URL, transport=denial)
     own = {"Authorization": "Bearer of-my-own"}
     for call in (
         lambda: client.resource("/x").get(),
         lambda: anonymous.resource("/x").get(headers=own),
         lambda: anonymous.login("me", PASSWORD),
     ):
-        server.can_log_in = False
         with pytest.raises(AuthenticationError) as caught:
             harness.run(call())
         assert len(caught.value.__notes__) == 1

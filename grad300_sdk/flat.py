@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grad300_sdk.client import Client
-from grad300_sdk.engine import decode_json, redact
+from grad300_sdk.engine import decode_json, public, redact
 from grad300_sdk.filters import DateLike
 from grad300_sdk.records import ScanRecord, ScanType, make_records
 from grad300_sdk.resources.scans import ScanCollection, Scans, describe_listing
@@ -46,6 +46,7 @@ class Grad300Client(Client):
 
     _logs_in_on_creation = True
 
+    @public
     def list(
         self,
         scan_type: ScanType | str,
@@ -77,6 +78,7 @@ class Grad300Client(Client):
         meta = describe_listing(scans, asked)
         return make_table(rows, scans.scan_type, meta, partial(redact, response))
 
+    @public
     def list_records(
         self,
         scan_type: ScanType | str,
@@ -101,6 +103,7 @@ class Grad300Client(Client):
         rows = decode_json(response, list[Any])
         return make_records(rows, scans.scan_type, partial(redact, response))
 
+    @public
     def query(
         self,
         *,
@@ -122,6 +125,7 @@ class Grad300Client(Client):
             max_results=max_results,
         )
 
+    @public
     def query_records(
         self,
         *,
@@ -143,6 +147,7 @@ class Grad300Client(Client):
             max_results=max_results,
         )
 
+    @public
     def query_source(
         self,
         source: str,
@@ -156,6 +161,7 @@ class Grad300Client(Client):
             source=source, scan_type=scan_type, page_size=page_size, max_results=max_results
         )
 
+    @public
     def query_scan_name(
         self,
         scan_name: str,
@@ -169,6 +175,7 @@ class Grad300Client(Client):
             scan_name=scan_name, scan_type=scan_type, page_size=page_size, max_results=max_results
         )
 
+    @public
     def query_date_range(
         self,
         *,
@@ -187,6 +194,7 @@ class Grad300Client(Client):
             max_results=max_results,
         )
 
+    @public
     def download(
         self,
         record: ScanRecord | Mapping[str, Any] | Row,
@@ -232,6 +240,7 @@ class Grad300Client(Client):
             log_stale_sizes([item])
         return result
 
+    @public
     def download_by_id(
         self,
         *,
@@ -247,6 +256,7 @@ class Grad300Client(Client):
             return file.open()
         return file.save(destination_dir, file_name=file_name, overwrite=overwrite)
 
+    @public
     def download_by_scan_name(
         self,
         scan_name: str,
@@ -276,6 +286,7 @@ class Grad300Client(Client):
             )
         return self.download(found[0], destination_dir=destination_dir, overwrite=overwrite)
 
+    @public
     def test_token(self) -> dict[str, Any]:
         """Return the user whose token this client uses, like ``client.login.test_token``."""
         return self.login.test_token()

@@ -147,7 +147,7 @@ FIELDS = {
 # The integers that a column of a table can hold.
 INTEGERS = range(-(2**63), 2**63)
 
-_KIND_NAMES = {int: "a whole number", float: "a number", str: "text", datetime: "a date"}
+_KIND_NAMES = {int: "an integer", float: "a number", str: "text", datetime: "a date"}
 
 
 def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:

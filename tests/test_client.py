@@ -183,6 +183,19 @@ def test_misspelt_options(kind: Any) -> None:
     assert str(caught.value) == expected
 
 
+def test_misspelt_parameters_of_the_flat_methods() -> None:
+    with pytest.raises(TypeError) as caught:
+        Grad300Client().query_source("sun", max_result=1)  # type: ignore[call-arg]
+    expected = "Grad300Client.query_source() has no parameter 'max_result'"
+    assert str(caught.value) == f"{expected}; did you mean 'max_results'?"
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_token_is_not_an_attribute(kind: Any) -> None:
+    with pytest.raises(AttributeError, match=r"use client\.set_token"):
+        kind().token = "t0k"
+
+
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize(
     "attempt",

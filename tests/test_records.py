@@ -162,7 +162,7 @@ def message(row: Any) -> str:
 
 def test_an_error_names_the_row_as_well_as_it_can_be_named():
     assert message({**ROW, "size": "big"}) == (
-        "the scan with the id 42 has the size 'big', which is not a whole number"
+        "the scan with the id 42 has the size 'big', which is not an integer"
     )
     assert message({"id": 42}) == "the scan with the id 42 has no file_name"
     assert message({"file_name": "a.fits"}) == "the scan with the file_name 'a.fits' has no id"

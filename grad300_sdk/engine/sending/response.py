@@ -450,6 +450,9 @@ def next_link(headers: httpx.Headers) -> str | None:
 
 def resolve_link(response: httpx.Response, link: object) -> str:
     """Return the URL of a link in a response, which must lead to the same server."""
+    redactor: Redactor = response.extensions.get(REDACTOR) or Redactor()
+    if redactor.is_repeated(str(link)):  # logs and messages name URLs
+        raise decode_error(response, "a link that repeats a secret")
     url = httpx.URL()
     with suppress(httpx.InvalidURL, TypeError, ValueError):
         joined = response.url.join(cast("str", link))

@@ -324,6 +324,6 @@ def test_no_error_shows_the_secret_in_a_link(
         return httpx.Response(200, json={"items": [1], "links": {"next": link}})
 
     tags = shelf(transport=httpx.MockTransport(handle), credentials=Token(SECRET)).tags
-    with pytest.raises(DecodeError, match=r"token=\*\*\*") as caught:
+    with pytest.raises(DecodeError, match="a link that repeats a secret") as caught:
         harness.list(tags.listed(reader="me") if is_in_header else tags.search(reader="me"))
     assert SECRET[:8] not in str(caught.value)

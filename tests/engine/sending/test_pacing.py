@@ -17,7 +17,7 @@ from grad300_sdk.engine.errors import APIError, RateLimitError, ServerError, Tra
 from grad300_sdk.engine.flow import Exchange, RunningFlow, Sleep
 from grad300_sdk.engine.sending.pacing import Pacer
 from tests.support.flows import Script, answered, cut, json_response, refused
-from tests.support.library import BlockingLibrary, account
+from tests.support.library import AwaitingLibrary, BlockingLibrary, account
 
 COPIES: dict[str, Callable[[Any], Any]] = {
     "itself": lambda client: client,
@@ -233,8 +233,15 @@ def test_wrong_numbers(option: str, value: object, error: type[Exception]) -> No
 
 
 def test_a_callback_that_is_not_one() -> None:
-    with pytest.raises(TypeError, match="on_retry must be a function, not str"):
+    with pytest.raises(TypeError, match=r"on_retry must be a function .*, not str"):
         BlockingLibrary(on_retry="print")
+
+
+def test_a_callback_that_would_have_to_be_awaited() -> None:
+    async def told(*retry: object) -> None: ...
+
+    with pytest.raises(TypeError, match=r"on_retry must be a function .*, not an async one"):
+        AwaitingLibrary(on_retry=told)
 
 
 # Patience

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -24,8 +25,13 @@ _ROWS_A_ROUND = 50_000
 _PAGES_A_ROUND = 4
 # From so many pages on, they are joined.
 _PARTS = 16
+# No server caps its pages below this: a shorter one that is repeated is all that it has, as is a
+# mock's one page.
+LOWEST_CAP = 10
 # Ids are noted in bits, so many in an integer.
 _BITS = 64
+
+_logger = logging.getLogger(__name__)
 
 
 class PageSizes(Protocol):
@@ -247,11 +253,14 @@ class Paginator(Generic[S]):
         self.is_done = not size or size < self._largest
         if self._offset and size and not has_new and rewalked <= 0:
             self.is_done = self.is_truncated = True
-            warn(
+            message = (
                 f"the server repeats its rows from the offset {self._offset} on, as one does that "
-                "ignores 'offset'; rows may be missing",
-                Grad300Warning,
+                "ignores 'offset'; rows may be missing"
             )
+            if self._offset < min(self._search.page_size, LOWEST_CAP):
+                _logger.info(message)
+            else:
+                warn(message, Grad300Warning)
             return page.rows.select([])
         wanted = [position for position in page.positions if not is_repeated[position]]
         if self._search.max_results is not None:

@@ -120,6 +120,17 @@ def test_bad_rows_are_left_out_with_one_warning(
         assert len(harness.run(client.scans["TPI"].records())) == 3
 
 
+def test_a_mock_that_answers_one_short_page_earns_no_warning(
+    harness: Harness, connect: Callable[..., Any]
+) -> None:
+    client = connect(FakeArchive([scan(1), scan(2)], ignores_offset=True))
+    assert len(harness.run(client.scans["TPI"].records())) == 2
+    assert len(harness.list(client.scans["TPI"].search())) == 2
+    table = harness.run(client.scans["TPI"].table())
+    assert len(table) == 2
+    assert table.meta["truncated"] is True  # for all that the SDK can know
+
+
 def test_a_table_of_a_server_that_repeats_itself_says_so(
     harness: Harness, connect: Callable[..., Any]
 ) -> None:

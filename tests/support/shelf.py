@@ -68,11 +68,6 @@ class Tags(Node[M], template="{+parent}/tags/"):
         """Iterate over them."""
         yield from send.pages(int, key="items", link="links.next", params={"page": page})
 
-    @iterator("GET", "of/{reader}")
-    def listed(self, send: Sender, *, reader: str) -> ItemsFlow[int]:
-        """Iterate over them, on pages that are linked in their headers."""
-        return send.pages(int)
-
 
 class Shelf(Root[M]):
     """A tree."""

@@ -240,6 +240,17 @@ def test_a_link_header(headers: list[str], target: str | None) -> None:
     assert next_link(httpx.Headers([("Link", header) for header in headers])) == target
 
 
+class Linked(Node[M], template="{+parent}/linked/{name}"):
+    """Numbers, on pages that are linked in their headers."""
+
+    name: str
+
+    @iterator("GET")
+    def search(self, send: Sender) -> ItemsFlow[int]:
+        """Iterate over them."""
+        return send.pages(int)
+
+
 def linked(items: list[Any], link: str | None = None) -> Any:
     """Write an answer."""
     headers = {} if link is None else {"Link": f'<?page=0>; rel="first", <{link}>; rel="next"'}
@@ -250,11 +261,11 @@ def test_pages_that_are_linked_in_their_headers(
     harness: Any, shelf: Any, wire: Callable[..., Wire]
 ) -> None:
     server = wire(linked([0, 1], "?page=2&q=a,b"), linked([], "/other?x"), linked([2]))
-    items = shelf(f"{server.url}/v1", credentials=Token("t0k")).tags.listed(reader="me")
+    items = Linked(shelf(f"{server.url}/v1", credentials=Token("t0k")), name="me").search()
     assert [harness.next(items) for _ in range(2)] == [0, 1]
     assert len(server.requests) == 1
     assert harness.list(items) == [2]
-    targets = ["/v1/tags/of/me", "/v1/tags/of/me?page=2&q=a,b", "/other?x"]
+    targets = ["/v1/linked/me", "/v1/linked/me?page=2&q=a,b", "/other?x"]
     assert [request.target for request in server.requests] == targets
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer t0k"}
 
@@ -270,7 +281,7 @@ def test_a_header_that_leads_elsewhere_is_not_followed(
         sent.append(request)
         return httpx.Response(200, json=[1], headers=headers)
 
-    items = shelf(transport=httpx.MockTransport(handle)).tags.listed(reader="me")
+    items = Linked(shelf(transport=httpx.MockTransport(handle)), name="me").search()
     assert harness.next(items) == 1
     with pytest.raises(DecodeError, match="a link that does not lead to this server"):
         harness.next(items)
@@ -281,7 +292,7 @@ def test_headers_that_link_to_an_earlier_page_end_with_an_error(
     harness: Any, shelf: Any, wire: Callable[..., Wire]
 ) -> None:
     server = wire(linked([1], "?page=2"), linked([2], "me"))
-    items = shelf(server.url).tags.listed(reader="me")
+    items = Linked(shelf(server.url), name="me").search()
     assert [harness.next(items) for _ in range(2)] == [1, 2]
     with pytest.raises(DecodeError, match="a link to an earlier page"):
         harness.next(items)
@@ -301,8 +312,9 @@ def test_a_hundred_empty_pages_in_a_row_end_with_an_error(
             return httpx.Response(200, json=items, headers={"Link": f"<{link}>; rel=next"})
         return httpx.Response(200, json={"items": items, "links": {"next": link}})
 
-    tags = shelf(transport=httpx.MockTransport(handle)).tags
-    items = tags.listed(reader="me") if is_in_header else tags.search(reader="me")
+    client = shelf(transport=httpx.MockTransport(handle))
+    linked = Linked(client, name="me")
+    items = linked.search() if is_in_header else client.tags.search(reader="me")
     assert harness.next(items) == 7
     assert len(sent) == 100
     with pytest.raises(DecodeError, match="an empty page, like the 99 before it"):
@@ -323,7 +335,8 @@ def test_no_error_shows_the_secret_in_a_link(
             return httpx.Response(200, json=[1], headers={"Link": f"<{link}>; rel=next"})
         return httpx.Response(200, json={"items": [1], "links": {"next": link}})
 
-    tags = shelf(transport=httpx.MockTransport(handle), credentials=Token(SECRET)).tags
+    client = shelf(transport=httpx.MockTransport(handle), credentials=Token(SECRET))
+    linked = Linked(client, name="me")
     with pytest.raises(DecodeError, match="a link that repeats a secret") as caught:
-        harness.list(tags.listed(reader="me") if is_in_header else tags.search(reader="me"))
+        harness.list(linked.search() if is_in_header else client.tags.search(reader="me"))
     assert SECRET[:8] not in str(caught.value)

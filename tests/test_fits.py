@@ -9,6 +9,8 @@ import random
 import subprocess
 import sys
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -303,6 +305,8 @@ class TestCards:
             ("site    = 2025-02-04", "SITE", "2025-02-04", ""),
             ("SITE    = caf\xe9\n", "SITE", "caf?", ""),
             ("TUNIT1  = Degree", "TUNIT1", "deg", ""),
+            ("TUNIT1  = 7 / x", "TUNIT1", "7", "x"),
+            ("EXTNAME = 12", "EXTNAME", "12", ""),
             ("TUNIT1  = 'furlong' / x", "TUNIT1", "furlong", "x"),
             ("HIERARCH Scan Name = abc / x", "Scan Name", "abc", "x"),
             ("HIERARCH Scan Name= '  abc'", "Scan Name", "abc", ""),
@@ -604,13 +608,129 @@ class TestFilesFromElsewhere:
         assert again["s"].description == "what"
         assert times.size == 2
 
-    def test_a_compressed_image(self):
+    @pytest.mark.parametrize("method", ["RICE_1", "GZIP_2", "HCOMPRESS_1", "PLIO_1"])
+    def test_a_compressed_image_is_left_compressed(self, method):
         image = np.arange(100, dtype="i2").reshape(10, 10)
-        content = standard(fits.CompImageHDU(image, name="C"))
-        hdus = read_fits(content)
-        assert np.array_equal(hdus["C"].data, image)
+        content = standard(fits.CompImageHDU(image, name="C", compression_type=method))
+        with pytest.warns(
+            Grad300Warning, match=r"left compressed.* astropy\.io\.fits\.open"
+        ) as one:
+            hdus = read_fits(content)
+        assert len(one) == 1
+        assert type(hdus["C"]) is fits.BinTableHDU
+        with fits.open(io.BytesIO(written(hdus))) as again:
+            assert np.array_equal(again["C"].data, image)
         with pytest.raises(DecodeError, match="compressed image"):
             read_table(content)
+
+    def test_a_crafted_image_does_not_end_the_process(self, tmp_path):
+        image = np.arange(4096, dtype="i2").reshape(64, 64)
+        hdu = fits.CompImageHDU(image, compression_type="HCOMPRESS_1", tile_shape=(64, 64))
+        content = standard(hdu)
+        side = (64).to_bytes(4, "big")
+        # The tile itself says how large it is, and astropy's decoder writes that much.
+        assert content.count(side + side) == 1
+        larger = (4000).to_bytes(4, "big")
+        (tmp_path / "crafted.fits").write_bytes(content.replace(side + side, larger + larger))
+        program = (
+            "import sys, warnings; from grad300_sdk.fits import read_fits\n"
+            "warnings.simplefilter('ignore')\n"
+            "hdus = read_fits(open(sys.argv[1], 'rb').read())\n"
+            "print(hdus[1].data['COMPRESSED_DATA'][0].size > 100)\n"
+        )
+        command = [sys.executable, "-c", program, str(tmp_path / "crafted.fits")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout) == (0, "True\n")
+
+    @pytest.mark.parametrize(
+        ("fault", "match"),
+        [
+            ("many rows share the heap", "expected arrays of 80 bytes"),
+            ("an array behind the heap", r"arrays in a heap of 80 bytes \(X\)"),
+            ("an array before the heap", r"arrays in a heap of 80 bytes \(X\)"),
+            ("fewer than none", r"arrays in a heap of 80 bytes \(X\)"),
+        ],
+    )
+    def test_arrays_that_are_not_in_the_heap(self, fault, match):
+        arrays = np.array([np.arange(5.0), np.arange(5.0)], object)
+        content = standard(table_hdu(X=("PD()", arrays)))
+        found = {
+            "many rows share the heap": (5, 0, 6, 0),
+            "an array behind the heap": (5, 0, 6, 40),
+            "an array before the heap": (5, -8, 5, 40),
+            "fewer than none": (5, 0, -1, 40),
+        }
+        descriptors = np.array([5, 0, 5, 40], ">i4").tobytes()
+        assert descriptors in content
+        crafted = content.replace(descriptors, np.array(found[fault], ">i4").tobytes())
+        for read in (read_table, read_fits):
+            assert len(read(content)) == 2
+            with pytest.raises(DecodeError, match=match):
+                read(crafted)
+
+    @pytest.mark.parametrize("card", ["THEAP   = 1", "THEAP   = 99999999999"])
+    def test_a_heap_that_is_elsewhere(self, card):
+        arrays = np.array([np.arange(5.0), np.arange(5.0)], object)
+        content = standard(table_hdu(X=("PD()", arrays)))
+        with pytest.raises(DecodeError, match=r"a heap behind the rows .*THEAP"):
+            read_fits(change(content, "TTYPE1", card))
+        hdus = read_fits(change(TPI, "SITELAT", card))  # without a heap, it means nothing
+        assert len(written(hdus)) < len(TPI) + 2880
+
+    def test_more_columns_than_there_can_be(self):
+        column = fits.Column("Y", "I5", array=np.array([1, -2]))
+        content = standard(fits.TableHDU.from_columns([column]))
+        with pytest.raises(DecodeError, match="TFIELDS = 2000000000"):
+            read_fits(change(content, "TFIELDS", "TFIELDS = 2000000000"))
+
+    def test_the_old_name_of_a_table(self):
+        content = change(TPI, "XTENSION", "XTENSION= 'A3DTABLE'")
+        hdus = read_fits(content)
+        assert np.array_equal(hdus[1].data["JD"], read_table(content)["JD"])
+        hdus.verify("exception")
+
+    def test_what_astropy_warns_of_is_one_warning(self):
+        logicals = table_hdu(a=("1L", np.array([True, False])), b=("1L", np.array([True, False])))
+        content = standard(logicals)
+        rows = content.index(b"TTFF")
+        content = content[:rows] + bytes(4) + content[rows + 4 :]
+        for read in (read_table, read_fits):
+            with pytest.warns(Grad300Warning, match="'a' contains NULL.*'b' contains NULL") as one:
+                read(content)
+            assert len(one) == 1
+            assert one[0].filename == __file__
+
+    def test_no_more_than_three_remarks_are_told(self):
+        content = TPI
+        for number in range(1, 8):
+            content = change(content, f"TUNIT{number}", f"TNULL{number}  = 'x'")
+        with pytest.warns(Grad300Warning, match="and 4 more$") as one:
+            read_fits(content)
+        assert len(one) == 1
+
+    def test_threads_leave_the_filters_of_warnings_as_they_are(self):
+        before = warnings.filters[:]
+        content = standard(table_hdu(a=("1L", np.array([True, False]))))
+        with ThreadPoolExecutor(8) as pool:
+            for hdus in pool.map(read_fits, [content] * 100):
+                assert len(hdus) == 2
+        assert warnings.filters == before
+
+    def test_cards_in_another_order_or_twice(self):
+        content = change(change(TPI, "GCOUNT", "TFIELDS = 21"), "TFIELDS", "GCOUNT  = 1")
+        content = change(content, "SITELAT", "TTYPE2  = 'twice'")
+        content = change(content, "SITELONG", "NAXIS3  = 1")
+        hdus = read_fits(content)
+        hdus.verify("exception")
+        assert hdus[1].columns.names == read_fits(TPI)[1].columns.names
+        assert "TTYPE2" in str(hdus[1].header["COMMENT"])
+        no_extend = change(TPI[:2880], "EXTEND", "EXTEND  = 3") + TPI[2880:]
+        read_fits(no_extend).verify("exception")
+
+    @pytest.mark.parametrize("card", ["PCOUNT  = 1", "GCOUNT  = 2"])
+    def test_an_image_with_parameters_that_are_not_those_of_groups(self, card):
+        with pytest.raises(DecodeError, match=r"expected one image .*PCOUNT or GCOUNT"):
+            read_fits(change(IMAGE, "SITELAT", card) + bytes(20_000))
 
     def test_random_groups_and_a_header_without_end_after_a_good_one(self, tmp_path):
         groups = fits.GroupData(

@@ -336,6 +336,15 @@ class TestCards:
         assert header["SITE"] == "here"
         assert set(header.comments["SITE"]) == {"x"}
 
+    def test_the_comments_of_cards_that_are_set_are_kept(self):
+        content = change(IMAGE, "DATE-OBS", "DATE-OBS= '2025-02-04 09:35:21' / start / UTC")
+        header = read_fits(content)[0].header
+        assert header["DATE-OBS"] == "2025-02-04T09:35:21"
+        assert header.comments["DATE-OBS"] == "start / UTC"
+        content = change(TPI, "NAXIS2", "NAXIS2  = 0 / number of rows")
+        with pytest.warns(Grad300Warning, match="NAXIS2 = 0"):
+            assert read_fits(content)[1].header.comments["NAXIS2"] == "number of rows"
+
     def test_strings_that_go_on_and_cards_without_a_value(self):
         content = change(SPECTRUM, "SITELAT", "SITE    = 'one &' / first")
         content = change(content, "SITELONG", "CONTINUE  'two' / second")
@@ -718,12 +727,17 @@ class TestFilesFromElsewhere:
 
     def test_cards_in_another_order_or_twice(self):
         content = change(change(TPI, "GCOUNT", "TFIELDS = 21"), "TFIELDS", "GCOUNT  = 1")
-        content = change(content, "SITELAT", "TTYPE2  = 'twice'")
+        content = change(content, "SITELAT", "TTYPE2  = 'Azimuth ' / once more")
         content = change(content, "SITELONG", "NAXIS3  = 1")
         hdus = read_fits(content)
         hdus.verify("exception")
-        assert hdus[1].columns.names == read_fits(TPI)[1].columns.names
-        assert "TTYPE2" in str(hdus[1].header["COMMENT"])
+        names = read_fits(TPI)[1].columns.names
+        assert hdus[1].columns.names == names
+        assert str(hdus[1].header["COMMENT"]).startswith("TTYPE2")
+        content = change(content, "TTYPE2", "TTYPE2  = 'another'")
+        with pytest.warns(Grad300Warning, match="two cards TTYPE2 that differ") as one:
+            assert read_fits(content)[1].columns.names == names
+        assert len(one) == 1
         no_extend = change(TPI[:2880], "EXTEND", "EXTEND  = 3") + TPI[2880:]
         read_fits(no_extend).verify("exception")
 

@@ -125,7 +125,7 @@ _VALUES = (
     "'I5.3' 'B8' 'O9' 'Z4' 'A4' 'EN12.3' 'X' 'RICE_1' 'GZIP_1' 'GZIP_2' 'HCOMPRESS_1' 'PLIO_1' "
     "'NOCOMPRESS' 'BLOCKSIZE' 'BYTEPIX' 'SUBTRACTIVE_DITHER_2' 'COMPRESSED_DATA' 'JD' 'deg' "
     "'Degree' 'm/s/s/' '10**-9_Jy' '2025-02-04' '2025-02-04T09:35:21+99:00' '9999-12-31T23:59:60'"
-).split()
+)
 
 _keywords = st.one_of(
     st.sampled_from(_SINGLE.split()),
@@ -136,7 +136,7 @@ _keywords = st.one_of(
     ),
 )
 _values = st.one_of(
-    st.sampled_from(_VALUES),
+    st.sampled_from(_VALUES.split()),
     st.integers(-(2**70), 2**70).map(str),
     st.floats().map(repr),
     st.text(max_size=70).map(lambda text: "'" + text + "'"),

@@ -412,8 +412,8 @@ def _make_cards(meta: Mapping[str, Any]) -> dict[str, Any]:
             continue
         is_plain = isinstance(value, int) or (isinstance(value, float) and np.isfinite(value))
         content = value if is_plain else _escape(str(as_text(value)), _NOT_FITS)
-        has_name = re.fullmatch(r"[\w-]+", key, re.ASCII)
-        if has_name and len(key) <= 8:
+        has_name = re.fullmatch(r"[\w-]+( [\w-]+)*", key, re.ASCII)
+        if has_name and len(key) <= 8 and " " not in key:
             cards[key] = content  # a long one is continued
         elif has_name and len(f"{key}{content}") < _LONGEST_CARD:
             cards[f"HIERARCH {key}"] = content

@@ -184,8 +184,8 @@ def read_table(content: bytes) -> Table:
     >>> from grad300_sdk.sandbox.observing import observe
     >>> scans = {scan_type: scan for scan_type, _, scan in observe(9, seed=1)}
     >>> table = read_table(synthesise("TPI", scans["TPI"], seed=1))
-    >>> table["JD"].unit, table["LEFT_POL"].unit, table["CAL"][0].item(), table.meta["DIAMETER"]
-    (Unit("d"), Unit("ct"), 'OFF', 3)
+    >>> table["JD"].unit, table["LEFT_POL"].unit, table["CAL"][0].item(), table.meta["SITELAT"]
+    (Unit("d"), Unit("ct"), 'OFF', 0)
     """
     with _as_decode_errors():
         parts, remarks = _split(content)
@@ -232,8 +232,8 @@ def read_fits(content: bytes) -> fits.HDUList:
     >>> from grad300_sdk.sandbox.observing import observe
     >>> scans = {scan_type: scan for scan_type, _, scan in observe(9, seed=1)}
     >>> image, = read_fits(synthesise("Images", scans["Images"], seed=1))
-    >>> image.header["CTYPE1"], image.header["BUNIT"], image.data.ndim
-    ('RA', 'ct', 2)
+    >>> image.header["CTYPE1"], image.header["DIAMETER"], image.data.ndim
+    ('RA', 0, 2)
     """
     with _as_decode_errors():
         parts, remarks = _split(content)

@@ -70,10 +70,12 @@ _MOST = 999  # axes, and columns: 4.4.1.1, 7.3.1
 _TEXT = re.compile(
     r"(?:XTENSION|EXTNAME|BUNIT|(?:TTYPE|TFORM|TUNIT|TDISP|TDIM|TCTYP|TCUNI|CTYPE|CUNIT)\d+)"
 )
+# What has a number or a logical as its value, without quotes: 4.4.1, 4.4.2, 7.3.
+_UNQUOTED = re.compile(r"(?:SIMPLE|BITPIX|NAXIS\d*|EXTEND|GROUPS|PCOUNT|GCOUNT|TFIELDS|THEAP)")
 _NUMBER = r"[+-]?(?:\.\d+|\d+(?:\.\d*)?)(?:[ED][+-]?\d+)?"
 _PLAIN = rf"(?:[TF]|{_NUMBER}|\( *{_NUMBER} *, *{_NUMBER} *\))?"
 _GOOD_CARD = re.compile(
-    rf"(?![BCT]UNIT|SIMPLE|XTENSION|{_TEXT.pattern} *= *[^' ])"
+    rf"(?![BCT]UNIT|SIMPLE|XTENSION|{_TEXT.pattern} *= *[^' ]|{_UNQUOTED.pattern} *= *')"
     r"(?:(?=.{8}= )[A-Z0-9_-]+ *=|HIERARCH [ -<>-~]*[!-<>-~] *=)"
     rf" *(?:'(?! )[^']*(?:''[^']*)*'|{_PLAIN}) *(?:/.*)?"
     r"|(?:COMMENT |HISTORY | {8}).*|CONTINUE  '[^']*(?:''[^']*)*' *(?:/.*)?"
@@ -495,6 +497,8 @@ def _repair(card: str) -> str:
     else:
         text, _, comment = field.partition(" /")
         value = _quote(keyword, text.strip("' ").replace("'", "''"))
+    if _UNQUOTED.fullmatch(keyword) and re.fullmatch(_PLAIN, value.strip("' ")):
+        value = value.strip("' ").rjust(20)
     if keyword.startswith("HIERARCH "):
         card = f"{keyword} = {value.strip()}"
     else:

@@ -811,6 +811,18 @@ class TestFilesFromElsewhere:
         no_extend = change(TPI[:2880], "EXTEND", "EXTEND  = 3") + TPI[2880:]
         read_fits(no_extend).verify("exception")
 
+    def test_numbers_and_logicals_in_quotes(self):
+        content = change(TPI[:2880], "EXTEND", "EXTEND  = T '") + TPI[2880:]
+        content = change(content, "GCOUNT", "GCOUNT  = '1'")
+        content = change(content, "PCOUNT", "PCOUNT  = '0' / none")
+        hdus = read_fits(change(content, "NAXIS2", f"NAXIS2  = ' {ROWS}'"))
+        hdus.verify("exception")
+        assert hdus[0].header["EXTEND"] is True
+        assert hdus[1].header["NAXIS2"] == ROWS
+        assert hdus[1].header.comments["PCOUNT"] == "none"
+        with pytest.raises(DecodeError, match="NAXIS2 = many"):
+            read_fits(change(content, "NAXIS2", "NAXIS2  = 'many'"))
+
     @pytest.mark.parametrize("card", ["PCOUNT  = 1", "GCOUNT  = 2"])
     def test_an_image_with_parameters_that_are_not_those_of_groups(self, card):
         with pytest.raises(DecodeError, match=r"expected one image .*PCOUNT or GCOUNT"):

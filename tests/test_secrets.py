@@ -11,7 +11,7 @@ import httpx
 import jwt
 import pytest
 
-from grad300_sdk import Client, Grad300APIError, Grad300Warning
+from grad300_sdk import Client, Grad300APIError, Grad300Error, Grad300Warning
 from tests.conftest import Harness
 from tests.support.wire import answer
 
@@ -151,3 +151,25 @@ def test_a_reason_phrase_is_shown_without_secrets(
     assert "not with" in response.reason_phrase
     assert SECRET not in shown + response.reason_phrase + str(response.extensions) + caplog.text
     assert "not with ***, me" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.scans["TPI"][1].file.open(),
+        lambda client: client.scans["Images"][1].file.fits(),
+        lambda client: client.scans["TPI"][1].file.table(),
+        lambda client: client.scans["TPI"][1].file.local_path(),
+        lambda client: client.scans["TPI"][1].record(),
+        lambda client: client.scans["TPI"].table(),
+        lambda client: client.openapi.get(),
+    ],
+)
+def test_no_traceback_quotes_a_page_that_repeats_the_token(harness: Harness, call: Any) -> None:
+    page = f"<html>{SECRET} is your token</html>"
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, html=page))
+    client = harness.client(URL, token=SECRET, transport=transport)
+    with pytest.raises(Grad300Error) as caught:
+        harness.run(call(client))
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert SECRET not in repr(caught.value.__context__)

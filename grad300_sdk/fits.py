@@ -34,6 +34,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -60,6 +61,10 @@ _UNITS = {
     "count": "ct",
     "counts": "ct",
 }
+
+# Where the warnings of a reading come from.
+_PACKAGE = Path(__file__).parent
+_ASTROPY = re.compile(r"[\\/](astropy|numpy)[\\/]")
 
 _BLOCK = 2880  # bytes: 3.1
 _CARD = 80  # characters: 3.2
@@ -266,7 +271,15 @@ def _collect_warnings(remarks: list[str]) -> Iterator[None]:
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", "It is strongly recommended that column names")
         yield
-    remarks += dict.fromkeys(excerpt(str(warning.message), 200) for warning in caught)
+    found: dict[str, None] = {}
+    for warning in caught:
+        if Path(warning.filename).is_relative_to(_PACKAGE) or _ASTROPY.search(warning.filename):
+            found[excerpt(str(warning.message), 200)] = None
+        else:  # of another thread
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    remarks += found
 
 
 def _warn(remarks: list[str]) -> None:

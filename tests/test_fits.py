@@ -795,6 +795,19 @@ class TestFilesFromElsewhere:
                 assert len(hdus) == 2
         assert warnings.filters == before
 
+    def test_a_warning_of_another_thread_is_left_to_it(self, monkeypatch):
+        make = grad300_sdk.fits._make_hdu
+
+        def make_meanwhile(part):
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(warnings.warn, "of another thread", stacklevel=1).result()
+            return make(part)
+
+        monkeypatch.setattr(grad300_sdk.fits, "_make_hdu", make_meanwhile)
+        with pytest.warns(UserWarning, match="^of another thread$") as caught:
+            read_fits(IMAGE)
+        assert not any(issubclass(one.category, Grad300Warning) for one in caught)
+
     def test_cards_in_another_order_or_twice(self):
         content = change(change(TPI, "GCOUNT", "TFIELDS = 21"), "TFIELDS", "GCOUNT  = 1")
         content = change(content, "SITELAT", "TTYPE2  = 'Azimuth ' / once more")

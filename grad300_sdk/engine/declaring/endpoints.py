@@ -132,7 +132,9 @@ class Endpoint(Declaration, Generic[P, F, B, A]):
         try:
             bound = self._signature.bind(None, None, *args, **kwargs)
         except TypeError as error:
-            problem = self._misspelt(kwargs) or str(error).replace("too many", "got too many")
+            # From 3.12 on, Python says that a missing argument is keyword-only, if it is.
+            said = str(error).replace("too many", "got too many").replace("keyword-only ", "")
+            problem = self._misspelt(kwargs) or said
             raise TypeError(f"{Call(node, self)._python_path()}() {problem}") from None
         bound.apply_defaults()
         return {name: bound.arguments.get(name) for name in self._template.names}

@@ -20,9 +20,8 @@ def main() -> int:
     _replace_closed_streams()
     for module in ("typer", "rich"):
         if find_spec(module) is None:
-            sys.stderr.write(
-                f'grad300: the command line needs {module}: pip install "grad300-sdk[cli]"\n'
-            )
+            hint = 'python -m pip install "grad300-sdk[cli]"'
+            sys.stderr.write(f"grad300: the command line needs {module}: {hint}\n")
             return 1
     try:
         from grad300_sdk.command_line import run

@@ -20,6 +20,7 @@ from grad300_sdk.engine import (
     child,
     public,
 )
+from grad300_sdk.errors import Grad300Warning
 from grad300_sdk.resources.login import Login, log_in
 from grad300_sdk.resources.openapi import OpenAPI
 from grad300_sdk.resources.scans import Scans
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     import httpx
 
 __all__ = ["AsyncClient", "Client"]
+
+
+CREDENTIAL_ARGUMENTS = "user= and password=, token=, or token_file="
 
 
 class Archive(Root[M]):
@@ -65,7 +69,7 @@ class Archive(Root[M]):
         max_requests_per_second: float | None = None,
         on_retry: OnRetry | None = None,
     ) -> None:
-        url = check_base_url(_or_setting(base_url, "base_url"))
+        url = _base_url_setting() if base_url is None else check_base_url(base_url)
         super().__init__(
             _join_prefix(url, _or_setting(api_prefix, "api_prefix")),
             user_agent=f"grad300_sdk/{__version__}",
@@ -86,6 +90,8 @@ class Archive(Root[M]):
                 auth_reload_timeout=auth_reload_timeout,
                 allow_http=allow_http,
                 accept_issued=False,
+                warning=Grad300Warning,
+                hint=f"Pass {CREDENTIAL_ARGUMENTS}, or add the server to your netrc file.",
             ),
             is_unauthorized=_is_unauthorized,
             headers=headers,
@@ -157,8 +163,8 @@ class Client(Archive[Sync]):
         ``NO_PROXY``, ``SSL_CERT_FILE`` and others. Requests to a server on this machine never go
         through such a proxy.
     patience : float, optional
-        Maximum total time of the waits between the attempts at one request, in seconds, in place
-        of `retries`.
+        Maximum total time that failures may make one request wait, in seconds, in place of
+        `retries`. The pauses that the server's answers to other requests cause count too.
     max_requests_per_second : float, optional
         Maximum rate of requests, shared with this client's copies in the same process.
     on_retry : callable, optional
@@ -196,6 +202,16 @@ class AsyncClient(Archive[Async]):
     >>> len(asyncio.run(main()))
     5
     """
+
+
+def _base_url_setting() -> str:
+    """Return the base URL of the settings; an error names it there."""
+    try:
+        return check_base_url(setting("base_url"))
+    except ValueError as error:
+        if str(error).startswith("base_url"):
+            raise ValueError(f"conf.{error}") from None
+        raise
 
 
 def _or_setting(value: Any, name: str) -> Any:

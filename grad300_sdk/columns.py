@@ -27,7 +27,7 @@ from msgspec.structs import astuple
 from grad300_sdk.errors import DecodeError
 from grad300_sdk.filters import Filters, parse_date
 from grad300_sdk.pages import Page, PageReader, pack_ids
-from grad300_sdk.records import FIELDS, INTEGERS, ScanType, record_or_fault, repeats
+from grad300_sdk.records import FIELDS, INTEGERS, Redact, ScanType, record_or_fault, repeats
 
 __all__ = [
     "ColumnReader",
@@ -481,7 +481,7 @@ class ScanColumns(Struct):
         return ScanColumns(len(positions), scan_types, _without_absent(selected), faults=faults)
 
     def join(self, others: Sequence[ScanColumns], /) -> ScanColumns:
-        """Return these rows, followed by those of other pages, which are all without_body."""
+        """Return these rows, followed by those of other pages, which are all emptied."""
         pages = [self, *others]
         keys = set().union(*(page.cells for page in pages))
         faults = [fault for page in pages for fault in page.faults.values()]
@@ -524,13 +524,15 @@ class MisfitError(Exception):
     """A value does not fit into its column."""
 
 
-def make_columns(rows: Sequence[Any], scan_type: ScanType | None) -> ScanColumns:
+def make_columns(
+    rows: Sequence[Any], scan_type: ScanType | None, redact: Redact = str
+) -> ScanColumns:
     """Make columns of rows; `scan_type` is None if each row has its own."""
     try:
         return _from_values(_transpose(rows), len(rows), scan_type)
     except MisfitError:
         pass
-    records = [record_or_fault(row, scan_type) for row in rows]
+    records = [record_or_fault(row, scan_type, redact) for row in rows]
     faults = {place: fault for place, fault in enumerate(records) if isinstance(fault, str)}
     positions = [place for place in range(len(rows)) if place not in faults]
     good = [rows[position] for position in positions]
@@ -553,21 +555,21 @@ class ColumnReader(PageReader[ScanColumns]):
         self._struct_type = scan_type
         self._keys: frozenset[str] = frozenset()
 
-    def read(self, decode: Callable[[Any], Any]) -> Page[ScanColumns]:
-        """Read a page; `decode` decodes it to a given type."""
+    def read(self, decode: Callable[[Any], Any], redact: Redact = str) -> Page[ScanColumns]:
+        """Read a page; `decode` decodes it to a given type, `redact` masks secrets in messages."""
         row_type = _row_type(self._keys) if self._keys else None
         if row_type is not None:
             try:
                 return self._read_structs(decode(list[row_type]))  # type: ignore[valid-type]  # for msgspec
             except (DecodeError, MisfitError):
                 pass
-        return super().read(decode)
+        return super().read(decode, redact)
 
-    def _convert(self, rows: list[Any]) -> ScanColumns:
+    def _convert(self, rows: list[Any], redact: Redact) -> ScanColumns:
         keys = self._keys.union(*(row for row in rows if isinstance(row, dict)))
         if len(keys) <= _MOST_KEYS:
             self._keys = frozenset(keys.difference(self._label))
-        return make_columns(rows, self._scan_type)
+        return make_columns(rows, self._scan_type, redact)
 
     def _read_structs(self, rows: list[Any]) -> Page[ScanColumns]:
         values = _in_blocks(sorted(self._keys), rows, astuple)
@@ -692,7 +694,7 @@ def _parse_types(cells: Cells) -> Cells:
 
 
 def join_columns(pages: list[ScanColumns], scan_type: ScanType | None) -> dict[str, Any]:
-    """Make the columns of a table of pages, which are without_body.
+    """Make the columns of a table of pages, which are emptied.
 
     Known keys come first; the others follow, sorted. `scan_type` is None if it differs.
     """
@@ -713,7 +715,7 @@ def join_columns(pages: list[ScanColumns], scan_type: ScanType | None) -> dict[s
         if key == "id":
             columns["scan_type"] = _make_column(_join_types(pages, scan_type), str, [])
     for key in [key for key in further if made[key] is not None]:
-        name = key
+        name = key or "_"
         while name in columns or (name != key and name in further):
             name += "_"  # the server uses the name of a column for something else
         columns[name] = made[key]

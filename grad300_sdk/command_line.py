@@ -33,7 +33,9 @@ __all__ = ["run"]
 FAILED, WRONG_USAGE = 1, 2
 PIPE_CLOSED = 141  # what a shell reports for a program that SIGPIPE ended
 
-_GLOBAL_OPTIONS = ("--base-url", "--token-file", "--user", "--password-stdin", "--verbose")
+# The options of all commands, which may stand before or after the command.
+_GLOBAL_VALUES = ("--base-url", "--token-file", "--user")
+_GLOBAL_FLAGS = ("--password-stdin", "--quiet", "-q", "--verbose", "-v")
 # The SDK's parameters that have another name on the command line.
 _OPTION_NAMES = {
     "base_url": "--base-url",
@@ -50,7 +52,7 @@ _MAX_CELL_LENGTH = 60  # on a terminal; the file names of the telescope are shor
 
 app = Typer(
     help="Access the archive of the GRAD300 radio telescope.",
-    epilog="Put the options above before the command.",
+    epilog="The options above may also follow the command.",
     rich_markup_mode=None,  # plain text suits narrow terminals and pipes
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -74,9 +76,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            status = app(arguments, prog_name="grad300", standalone_mode=False)
+            ordered = _global_options_first(sys.argv[1:] if arguments is None else arguments)
+            status = app(ordered, prog_name="grad300", standalone_mode=False)
         except TyperException as error:
-            _write_message(f"{error.format_message().rstrip('.')}; {_usage_hint(error)}")
+            _write_message(_describe_wrong_usage(error))
             return WRONG_USAGE
         except ValueError as error:  # the SDK rejected an argument
             _write_message(_with_option_names(str(error)))
@@ -85,6 +88,28 @@ def run(arguments: Sequence[str] | None = None) -> int:
             _write_message(_describe_error(error))
             return FAILED
     return status or 0
+
+
+def _global_options_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the options of all commands before the command."""
+    first: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument in _GLOBAL_FLAGS:
+            first.append(argument)
+        elif argument in _GLOBAL_VALUES:
+            value = next(rest, None)
+            if value is None:
+                raise ValueError(f"{argument} needs a value")
+            first.append(f"{argument}={value}")
+        elif argument.partition("=")[0] in _GLOBAL_VALUES:
+            first.append(argument)
+        else:
+            others.append(argument)
+    return first + others
 
 
 def _show_version(is_requested: bool) -> None:
@@ -101,6 +126,7 @@ class _GlobalOptions:
     token_file: Path | None
     user: str | None
     password_stdin: bool
+    is_quiet: bool
 
     def make_client(self) -> Client:
         """Make a client, asking for the password of the user, if any."""
@@ -112,13 +138,6 @@ class _GlobalOptions:
             user=self.user,
             password=None if self.user is None else self._password(self.user),
         )
-
-    def check(self) -> None:
-        """Raise a ValueError if options contradict each other."""
-        if self.user is not None and self.token_file is not None:
-            raise ValueError("use either --user or --token-file, not both")
-        if self.user is None and self.password_stdin:
-            raise ValueError("--password-stdin needs --user")
 
     def _password(self, user: str) -> str:
         if not (self.password_stdin or sys.stdin.isatty()):
@@ -142,23 +161,39 @@ class _GlobalOptions:
         return password
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _main(
     context: Context,
     base_url: Annotated[
-        str | None, Option(metavar="URL", help="URL of the archive's server.", show_default=False)
+        str | None,
+        Option(
+            metavar="URL",
+            help="URL of the archive's server.",
+            envvar="GRAD300_BASE_URL",
+            show_default=False,
+        ),
     ] = None,
     token_file: Annotated[
-        Path | None, Option(metavar="FILE", help="File with a bearer token.")
+        Path | None,
+        Option(metavar="FILE", help="File with a bearer token.", envvar="GRAD300_TOKEN_FILE"),
     ] = None,
     user: Annotated[
-        str | None, Option(metavar="EMAIL", help="Account to log in with; asks for its password.")
+        str | None,
+        Option(
+            metavar="EMAIL",
+            help="Account to log in with; asks for its password.",
+            envvar="GRAD300_USER",
+        ),
     ] = None,
     password_stdin: Annotated[
         bool, Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Write nothing but errors to standard error.")
+    ] = False,
     verbose: Annotated[
-        bool, Option("--verbose", "-v", help="Log each request to standard error.")
+        bool,
+        Option("--verbose", "-v", help="Log each request, retry and wait to standard error."),
     ] = False,
     version: Annotated[
         bool,
@@ -167,9 +202,31 @@ def _main(
         ),
     ] = False,
 ) -> None:
-    options = context.obj = _GlobalOptions(base_url, token_file, user, password_stdin)
-    options.check()
-    _log_to_standard_error(logging.INFO if verbose else logging.WARNING)
+    if context.invoked_subcommand is None:
+        _write_output(f"{context.get_help()}\n")
+        raise Exit
+    if user is not None and token_file is not None:
+        if _is_argument(context, "user") and _is_argument(context, "token_file"):
+            raise ValueError("use either --user or --token-file, not both")
+        if _is_argument(context, "user"):
+            token_file = None
+        else:  # as a client prefers it
+            user = None
+    if user is None and password_stdin:
+        raise ValueError("--password-stdin needs --user")
+    if quiet and verbose:
+        raise ValueError("use either --quiet or --verbose, not both")
+    if quiet:
+        warnings.simplefilter("ignore")
+    context.obj = _GlobalOptions(base_url, token_file, user, password_stdin, quiet)
+    level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
+    _log_to_standard_error(level)
+
+
+def _is_argument(context: Context, name: str) -> bool:
+    """Return whether an option was typed, not found in the environment."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @app.command(epilog="Example: grad300 tree | grep download")
@@ -223,6 +280,7 @@ class _Format(StrEnum):
     ECSV = "ecsv"
     JSON = "json"
     VOTABLE = "votable"
+    FITS = "fits"
 
 
 _SUFFIXES = {
@@ -231,14 +289,37 @@ _SUFFIXES = {
     ".json": _Format.JSON,
     ".vot": _Format.VOTABLE,
     ".xml": _Format.VOTABLE,
+    ".fits": _Format.FITS,
 }
 
 
+# Typer's own messages are those of the library that it checks values with.
 def _parse_integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise BadParameter(f"{text!r} is not a whole number") from None
+        raise BadParameter(f"{text!r} is not an integer") from None
+
+
+def _parse_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadParameter(f"{text!r} is not a number") from None
+
+
+def _parse_format(text: str) -> _Format:
+    try:
+        return _Format(text)
+    except ValueError:
+        from grad300_sdk.engine import nearest
+
+        hint = nearest(text, map(str, _Format))
+        raise BadParameter(f"{text!r} is not one of {', '.join(_Format)}{hint}") from None
+
+
+def _complete_format() -> list[str]:
+    return list(_Format)
 
 
 def _complete_scan_type() -> list[str]:
@@ -274,9 +355,18 @@ def scans(
     date_from: _From = None,
     date_to: _To = None,
     max_results: _MaxResults = None,
+    columns: Annotated[
+        str | None, Option(metavar="A,B", help="Names of the columns; by default, all of them.")
+    ] = None,
     form: Annotated[
         _Format | None,
-        Option("--format", help="By default, chosen by the extension of FILE, or else table."),
+        Option(
+            "--format",
+            metavar=f"[{'|'.join(_Format)}]",
+            help="By default, chosen by the extension of FILE, or else table.",
+            parser=_parse_format,
+            autocompletion=_complete_format,
+        ),
     ] = None,
     output: Annotated[
         Path | None, Option(metavar="FILE", help="Write to a file, completely or not at all.")
@@ -286,12 +376,15 @@ def scans(
 
     On a terminal, a table has the columns that fit; in a pipe or a file, it has all of them.
     """
-    if output is not None:
-        if output.is_dir():
-            raise ValueError(f"--output must be a file, but {str(output)!r} is a folder")
-        if not output.parent.is_dir():
-            raise ValueError(f"the folder of --output {str(output)!r} does not exist")
-        form = form or _SUFFIXES.get(output.suffix.lower())
+    form = form or _Format.TABLE if output is None else _check_output(output, form)
+    on_terminal = output is None and sys.stdout.isatty()
+    if on_terminal and form is _Format.FITS:
+        raise ValueError("FITS is not written to a terminal; use --output FILE")
+    names = None if columns is None else [name.strip() for name in columns.split(",")]
+    if names is not None and "" in names:
+        raise ValueError(f"--columns must be names such as 'id,date', not {columns!r}")
+    if names is not None and form is _Format.JSON:
+        raise ValueError("--columns is for tables; JSON has the archive's own objects")
     with context.obj.make_client() as client:
         listing = client.scans if scan_type is None else client.scans[scan_type]
         filters = {
@@ -301,25 +394,47 @@ def scans(
             "date_to": date_to,
             "max_results": max_results,
         }
-        on_terminal = output is None and sys.stdout.isatty()
         if form is _Format.JSON:
-            text = _as_json(list(listing.search(**filters)), is_indented=on_terminal)
+            data: str | bytes = _as_json(list(listing.search(**filters)), is_indented=on_terminal)
         else:
-            text = _as_text(
-                listing.table(**filters), form or _Format.TABLE, on_terminal=on_terminal
-            )
+            table = _select_columns(listing.table(**filters), names)
+            can_note = on_terminal and not context.obj.is_quiet
+            data = _as_data(table, form, on_terminal=on_terminal, can_note=can_note)
     if output is None:
-        _write_output(text)
+        _write_output(data)
     else:
-        _write_file(output, text.encode())
+        _write_file(output, data.encode() if isinstance(data, str) else data)
+
+
+def _check_output(output: Path, form: _Format | None) -> _Format:
+    """Return the format of a file that is to be written."""
+    if output.is_dir():
+        raise ValueError(f"--output must be a file, but {str(output)!r} is a folder")
+    if not output.parent.is_dir():
+        raise ValueError(f"the folder of --output {str(output)!r} does not exist")
+    suffix = output.suffix.lower()
+    if form is None and suffix and suffix not in _SUFFIXES:
+        raise ValueError(
+            f"--output {str(output)!r} ends with {suffix!r}, which means no format; "
+            f"use one of {', '.join(_SUFFIXES)}, or --format"
+        )
+    return form or _SUFFIXES.get(suffix, _Format.TABLE)
+
+
+def _select_columns(table: Any, names: list[str] | None) -> Any:
+    """Return a table with these columns alone, in their order."""
+    for name in names or ():
+        if name not in table.colnames:
+            from grad300_sdk.engine import nearest
+
+            hint = nearest(name, table.colnames) or f"; there are {', '.join(table.colnames)}"
+            raise ValueError(f"--columns has {name!r}, which is not a column{hint}")
+    return table if names is None else table[names]
 
 
 @app.command(epilog="Example: grad300 download TPI 3 14 15 --dir scans")
 def download(
     context: Context,
-    directory: Annotated[
-        Path, Option("--dir", metavar="DIR", help="Folder for the files; created if missing.")
-    ],
     scan_type: _Type = None,
     ids: Annotated[
         list[int] | None,
@@ -330,6 +445,10 @@ def download(
     date_from: _From = None,
     date_to: _To = None,
     max_results: _MaxResults = None,
+    directory: Annotated[
+        Path,
+        Option("--dir", metavar="DIR", help="Folder for the files; created if missing."),
+    ] = Path(),
     overwrite: Annotated[bool, Option("--overwrite", help="Replace existing files.")] = False,
     progress: Annotated[
         bool | None,
@@ -347,8 +466,12 @@ def download(
         "date_to": date_to,
         "max_results": max_results,
     }
+    if scan_type is not None and not ids and scan_type.isdecimal():
+        raise ValueError(f"the TYPE of the scan must precede its ID, as in 'TPI {scan_type}'")
     if bool(ids) == any(filters.values()):
         raise ValueError("select scans either by ids or by filters such as --source")
+    if context.obj.is_quiet:
+        progress = False
     with context.obj.make_client() as client:
         listing = client.scans if scan_type is None else client.scans[scan_type]
         if ids:
@@ -356,24 +479,75 @@ def download(
         else:
             rows = listing.records(**filters)
         report = client.scans.download(rows, directory, overwrite=overwrite, progress=progress)
-    return _print_report(report)
+    return _print_report(report, with_summary=not context.obj.is_quiet)
 
 
 @app.command(epilog="Example: grad300 sandbox --scans 500 --seed 7")
 def sandbox(
-    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Option(min=0, max=65535, help="Port; 0 selects a free one.")] = 0,
-    scans: Annotated[int, Option(min=0, metavar="N", help="Number of scans.")] = 200,
-    seed: Annotated[int, Option(min=0, metavar="S", help="Seed of the random numbers.")] = 0,
-) -> int:
+    host: Annotated[str, Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, Option(metavar="N", help="Port; 0 selects a free one.", parser=_parse_integer)
+    ] = 0,
+    scans: Annotated[
+        int, Option(metavar="N", help="Number of scans.", parser=_parse_integer)
+    ] = 200,
+    seed: Annotated[
+        int, Option(metavar="S", help="Seed of the random numbers.", parser=_parse_integer)
+    ] = 0,
+    token_lifetime: Annotated[
+        float | None,
+        Option(metavar="SECONDS", help="Time until a token expires.", parser=_parse_number),
+    ] = None,
+    max_limit: Annotated[
+        int | None, Option(metavar="N", help="Maximum scans per page.", parser=_parse_integer)
+    ] = None,
+    ignore_filters: Annotated[
+        bool, Option("--ignore-filters", help="Ignore the filters of listings.")
+    ] = False,
+    ignore_offset: Annotated[
+        bool, Option("--ignore-offset", help="Repeat the first page of listings.")
+    ] = False,
+    latency: Annotated[
+        float,
+        Option(metavar="SECONDS", help="Delay before each response.", parser=_parse_number),
+    ] = 0.0,
+    failure_rate: Annotated[
+        float,
+        Option(
+            metavar="FRACTION",
+            help="Fraction of the requests, from 0 to 1, to answer with status 503.",
+            parser=_parse_number,
+        ),
+    ] = 0.0,
+) -> None:
     """Run a server with synthetic scans until Ctrl-C.
 
     Prints its address, user and password.
     """
-    from grad300_sdk.sandbox.__main__ import main
+    from grad300_sdk.sandbox import Sandbox
+    from grad300_sdk.sandbox.__main__ import serve
 
-    options = {"--host": host, "--port": port, "--scans": scans, "--seed": seed}
-    return main([f"{name}={value}" for name, value in options.items()])
+    given = {} if token_lifetime is None else {"token_lifetime": token_lifetime}
+    try:
+        server = Sandbox(
+            host=host,
+            port=port,
+            scans=scans,
+            seed=seed,
+            max_limit=max_limit,
+            ignore_filters=ignore_filters,
+            ignore_offset=ignore_offset,
+            latency=latency,
+            failure_rate=failure_rate,
+            **given,
+        )
+    except ValueError as error:  # its message begins with a parameter
+        name, blank, rest = str(error).partition(" ")
+        raise ValueError(f"--{name.replace('_', '-')}{blank}{rest}") from None
+    try:
+        serve(server)
+    except OSError as error:  # without the number of the error
+        raise OSError(error.strerror) from None
 
 
 def _parse_query(params: Sequence[str]) -> dict[str, list[str]]:
@@ -387,7 +561,7 @@ def _parse_query(params: Sequence[str]) -> dict[str, list[str]]:
     return query
 
 
-def _print_report(report: Any) -> int:
+def _print_report(report: Any, *, with_summary: bool) -> int:
     """Print the outcome of a bulk download; return the exit status."""
     counts = dict.fromkeys(("saved", "skipped", "failed"), 0)
     for row in report:
@@ -398,7 +572,8 @@ def _print_report(report: Any) -> int:
             )
         else:
             _write_output(f"{_one_line(str(row['path']))}\n")
-    _write_message(", ".join(f"{count} {status}" for status, count in counts.items()))
+    if with_summary:
+        _write_message(", ".join(f"{count} {status}" for status, count in counts.items()))
     return FAILED if counts["failed"] else 0
 
 
@@ -418,12 +593,17 @@ def _escape_unprintable(line: str) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
-def _as_text(table: Any, form: _Format, *, on_terminal: bool) -> str:
-    """Return a table as text; for a terminal, without control characters and within its width."""
+def _as_data(table: Any, form: _Format, *, on_terminal: bool, can_note: bool) -> str | bytes:
+    """Return a table in a format; for a terminal, printable and within its width."""
     from grad300_sdk.engine import printable
 
     if form is _Format.TABLE:
-        return _as_aligned_text(table, shutil.get_terminal_size().columns if on_terminal else None)
+        width = shutil.get_terminal_size().columns if on_terminal else None
+        return _as_aligned_text(table, width, can_note=can_note)
+    if form is _Format.FITS:
+        with BytesIO() as data:
+            table.write(data, format="fits")
+            return data.getvalue()
     if form is _Format.CSV:
         text = _as_csv(table)
     elif form is _Format.ECSV:
@@ -461,7 +641,7 @@ def _cell_texts(column: Any) -> list[str]:
     return ["" if value is None else str(value) for value in column.tolist()]
 
 
-def _as_aligned_text(table: Any, width: int | None) -> str:
+def _as_aligned_text(table: Any, width: int | None, *, can_note: bool) -> str:
     """Return a table in aligned columns: all of them, or those that fit into a width."""
     from rich.cells import cell_len, set_cell_size
 
@@ -482,7 +662,7 @@ def _as_aligned_text(table: Any, width: int | None) -> str:
     lines = [_COLUMN_GAP.join(row).rstrip() for row in zip(*padded, strict=True)]
     if width is not None:
         lines[0] = style(lines[0], bold=True) if _terminal_has_styles() else lines[0]
-        if len(names) < len(sizes):
+        if len(names) < len(sizes) and can_note:
             _write_message(
                 f"{len(names)} of {len(sizes)} columns fit; use --format csv to get all of them"
             )
@@ -557,26 +737,31 @@ def _one_line(text: str) -> str:
 
 def _describe_error(error: Exception) -> str:
     """Return a description of an error; one that is not expected includes its type."""
+    from grad300_sdk.client import CREDENTIAL_ARGUMENTS
     from grad300_sdk.errors import Grad300APIError, Grad300Error
 
     if isinstance(error, Grad300APIError):
-        hint = "Log in with --user or --token-file." if error.status_code == 401 else ""
-        return " ".join([f"{error};", *getattr(error, "__notes__", ()), hint])
+        notes = " ".join(getattr(error, "__notes__", ()))
+        return f"{error}; {notes.replace(CREDENTIAL_ARGUMENTS, '--user or --token-file')}"
     known = isinstance(error, Grad300Error | OSError | ImportError)
     return str(error) if known else f"{type(error).__name__}: {error}"
 
 
 def _with_option_names(text: str) -> str:
     """Return a message of the SDK with its parameters replaced by the command line's options."""
-    return re.sub("|".join(_OPTION_NAMES), lambda match: _OPTION_NAMES[match[0]], text)
+    if "configuration file" in text:
+        return text
+    return re.sub(
+        rf"(?<!conf\.)({'|'.join(_OPTION_NAMES)})", lambda match: _OPTION_NAMES[match[0]], text
+    )
 
 
-def _usage_hint(error: TyperException) -> str:
-    """Return a hint on how to correct the usage."""
-    if getattr(error, "option_name", None) in _GLOBAL_OPTIONS:
-        return "put it before the command"
+def _describe_wrong_usage(error: TyperException) -> str:
+    """Return a description of wrong usage, with a hint on how to correct it."""
     path = getattr(getattr(error, "ctx", None), "command_path", "grad300")
-    return f"see '{path} --help'"
+    message = error.format_message().rstrip(".")
+    see = " See" if message.endswith("?") else "; see"
+    return f"{message}{see} '{path} --help'"
 
 
 def _show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:

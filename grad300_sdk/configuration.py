@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +36,7 @@ def _naming_file(setting: str = "") -> Iterator[None]:
     except (SyntaxError, UnicodeError, TypeError) as error:
         where = setting if isinstance(error, TypeError) else ""
         reason = " ".join(str(error).split())  # configobj's has several lines
+        reason = reason.removeprefix("Configuration value not valid: ").rstrip(".")
         raise ValueError(f"{_file()} is wrong: {where}{reason}") from None
 
 
@@ -51,13 +52,12 @@ def _check_file() -> None:
     with _naming_file():
         names = set(config.get_config("grad300_sdk"))
     for name in sorted(names - DEFAULTS.keys()):
-        from grad300_sdk.engine import nearest
+        from grad300_sdk.engine import nearest, warn
         from grad300_sdk.errors import Grad300Warning
 
-        warnings.warn(
+        warn(
             f"{_file()} has {name!r}, which is not a setting{nearest(name, DEFAULTS)}",
             Grad300Warning,
-            stacklevel=2,
         )
 
 
@@ -83,6 +83,19 @@ class Conf(config.ConfigNamespace):  # type: ignore[misc]  # astropy has no type
     max_connections = _item("max_connections")
     max_json_bytes = _item("max_json_bytes")
     ra_unit = _item("ra_unit")
+
+    def __repr__(self) -> str:
+        """Return the settings and their values; an account in a URL is refused, and not shown."""
+        lines = [f"  {name} = {item()!r}" for name, item in self.items()]
+        return re.sub("//[^/\n]*@", "//***@", "\n".join(["<Conf", *lines])) + ">"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set a setting; a misspelt one is an error."""
+        if name not in DEFAULTS:
+            from grad300_sdk.engine import nearest
+
+            raise AttributeError(f"conf has no setting {name!r}{nearest(name, DEFAULTS)}")
+        super().__setattr__(name, value)
 
 
 _check_file()

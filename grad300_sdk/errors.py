@@ -8,6 +8,7 @@ from grad300_sdk.engine.errors import (
     AuthenticationError,
     DecodeError,
     DownloadError,
+    EngineWarning,
     NotFoundError,
     RateLimitError,
     RequestTimeoutError,
@@ -15,7 +16,6 @@ from grad300_sdk.engine.errors import (
     TransportError,
     ValidationError,
 )
-from grad300_sdk.engine.errors import EngineWarning as Grad300Warning
 from grad300_sdk.engine.errors import Error as Grad300Error
 
 __all__ = [
@@ -32,3 +32,7 @@ __all__ = [
     "TransportError",
     "ValidationError",
 ]
+
+
+class Grad300Warning(EngineWarning):
+    """Something that you should know, although the call succeeds."""

@@ -26,25 +26,29 @@ and files from elsewhere, are read in the same way.
 
 from __future__ import annotations
 
-import io
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 from astropy import units
 from astropy.io import fits
+from astropy.io.fits.hdu.base import NonstandardExtHDU
 from astropy.table import Column, Table
 
 from grad300_sdk.columns import to_unicode
-from grad300_sdk.engine import excerpt
+from grad300_sdk.engine import excerpt, warn
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.records import ScanType
+from grad300_sdk.tables import PortableTable, mergeable
 
 __all__ = ["open_file", "read_fits", "read_table"]
 
@@ -58,26 +62,39 @@ _UNITS = {
     "counts": "ct",
 }
 
+# Where the warnings of a reading come from.
+_PACKAGE = Path(__file__).parent
+_ASTROPY = re.compile(r"[\\/](astropy|numpy)[\\/]")
+
 _BLOCK = 2880  # bytes: 3.1
 _CARD = 80  # characters: 3.2
+_MOST_REMARKS = 3  # in a warning
 _MOST = 999  # axes, and columns: 4.4.1.1, 7.3.1
 
+# What has text as its value, with quotes or without: 4.4, 7.2, 7.3.
+_TEXT = re.compile(
+    r"(?:XTENSION|EXTNAME|BUNIT|(?:TTYPE|TFORM|TUNIT|TDISP|TDIM|TCTYP|TCUNI|CTYPE|CUNIT)\d+)"
+)
+# What has a number or a logical as its value, without quotes: 4.4.1, 4.4.2, 7.3.
+_UNQUOTED = re.compile(r"(?:SIMPLE|BITPIX|NAXIS\d*|EXTEND|GROUPS|PCOUNT|GCOUNT|TFIELDS|THEAP)")
 _NUMBER = r"[+-]?(?:\.\d+|\d+(?:\.\d*)?)(?:[ED][+-]?\d+)?"
 _PLAIN = rf"(?:[TF]|{_NUMBER}|\( *{_NUMBER} *, *{_NUMBER} *\))?"
 _GOOD_CARD = re.compile(
-    r"(?![BCT]UNIT|SIMPLE|XTENSION)(?:(?=.{8}= )[A-Z0-9_-]+ *=|HIERARCH [ -<>-~]*[!-<>-~] *=)"
+    rf"(?![BCT]UNIT|SIMPLE|XTENSION|{_TEXT.pattern} *= *[^' ]|{_UNQUOTED.pattern} *= *')"
+    r"(?:(?=.{8}= )[A-Z0-9_-]+ *=|HIERARCH [ -<>-~]*[!-<>-~] *=)"
     rf" *(?:'(?! )[^']*(?:''[^']*)*'|{_PLAIN}) *(?:/.*)?"
     r"|(?:COMMENT |HISTORY | {8}).*|CONTINUE  '[^']*(?:''[^']*)*' *(?:/.*)?"
 )
 _KEYWORD = re.compile(r"(HIERARCH [^=]*[^= ]|[A-Za-z0-9_-]{1,8}) *= *")
 _QUOTED_FIELD = re.compile(r"'([^']*(?:''[^']*)*)' *(?:/(.*))?")
 _PLAIN_FIELD = re.compile(rf"({_PLAIN.replace('[ED]', '[EDed]')}) *(?:/(.*))?")
+_COMMENT = re.compile(r".{8}= *(?:'(?:[^']|'')*'|[^'/]*) *(/.*\S)")
 _VALUE = re.compile(r" *(?:'([^']*(?:''[^']*)*)'|([^ /]*))")
 _CONTINUED = re.compile("[^/]*'[^']*(?:''[^']*)*&' *(?:/.*)?$")  # 4.2.1.2
 # Control characters become blanks, and what is not ASCII a question mark, as in astropy (4.1.2.3).
 _PRINTABLE = bytes(code if 32 <= code < 127 else 32 if code < 128 else 63 for code in range(256))
 
-_COLUMN_FORMAT = re.compile(r"(\d{0,9})([LXBIJKAEDCMPQ])(.*)")
+_COLUMN_FORMAT = re.compile(r"(\d{0,9})([LXBIJKAEDCM])(.*)|([01]?)([PQ])([LXBIJKAEDCM].*)")
 _BYTES = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16}
 _BYTES |= {"P": 8, "Q": 16}  # 7.3.1, table 18
 _NUMPY = {"A": "S", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
@@ -89,9 +106,25 @@ _CLASSES = {
     "BINTABLE": fits.BinTableHDU,
     "TABLE": fits.TableHDU,
 }
+# Of these, there is one in a header; the first one counts.
+_STRUCTURAL = re.compile(
+    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|GROUPS|EXTEND|TFIELDS|THEAP|T[A-Z]{3,4}\d+"
+)
 _OF_THE_TABLE = re.compile(
     r"XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS|THEAP|T(?:TYPE|FORM|UNIT)\d+"
 )
+
+_lock = Lock()
+
+
+def _reset_after_fork() -> None:
+    """Replace a lock that a thread of the parent may have held."""
+    global _lock
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)
 
 
 def open_file(content: bytes, scan_type: ScanType) -> Table | fits.HDUList:
@@ -117,8 +150,8 @@ def open_file(content: bytes, scan_type: ScanType) -> Table | fits.HDUList:
     >>> from grad300_sdk.sandbox.observing import observe
     >>> scans = {scan_type: scan for scan_type, _, scan in observe(9, seed=1)}
     >>> content = synthesise("TPI", scans["TPI"], seed=1)
-    >>> type(open_file(content, ScanType.TPI)).__name__
-    'Table'
+    >>> isinstance(open_file(content, ScanType.TPI), Table)
+    True
     """
     return read_table(content) if scan_type == ScanType.TPI else read_fits(content)
 
@@ -158,16 +191,16 @@ def read_table(content: bytes) -> Table:
     >>> from grad300_sdk.sandbox.observing import observe
     >>> scans = {scan_type: scan for scan_type, _, scan in observe(9, seed=1)}
     >>> table = read_table(synthesise("TPI", scans["TPI"], seed=1))
-    >>> table["JD"].unit, table["LEFT_POL"].unit, table["CAL"][0].item(), table.meta["DIAMETER"]
-    (Unit("d"), Unit("ct"), 'OFF', 3)
+    >>> table["JD"].unit, table["LEFT_POL"].unit, table["CAL"][0].item(), table.meta["SITELAT"]
+    (Unit("d"), Unit("ct"), 'OFF', 0)
     """
     with _as_decode_errors():
         parts, remarks = _split(content)
-        part = next((part for part in parts if part.kind in ("BINTABLE", "TABLE")), None)
+        part = next((part for part in parts if part.is_table and not part.is_compressed), None)
         if part is None:
             held = "; ".join(map(str, parts))
             raise DecodeError(f"expected a table, but the FITS file holds none ({held})")
-        table = _make_table(part)
+        table = _make_table(part, remarks)
     _warn(remarks)
     return table
 
@@ -195,7 +228,9 @@ def read_fits(content: bytes) -> fits.HDUList:
     Warns
     -----
     Grad300Warning
-        As `read_table` does.
+        As `read_table` does; if an image is compressed, and is left so, as a table: a crafted one
+        would end the process; and for what astropy warns of in files from elsewhere. There is one
+        warning at most, which names all that was found.
 
     Examples
     --------
@@ -204,14 +239,14 @@ def read_fits(content: bytes) -> fits.HDUList:
     >>> from grad300_sdk.sandbox.observing import observe
     >>> scans = {scan_type: scan for scan_type, _, scan in observe(9, seed=1)}
     >>> image, = read_fits(synthesise("Images", scans["Images"], seed=1))
-    >>> image.header["CTYPE1"], image.header["BUNIT"], image.data.ndim
-    ('RA', 'ct', 2)
+    >>> image.header["CTYPE1"], image.header["DIAMETER"], image.data.ndim
+    ('RA', 0, 2)
     """
     with _as_decode_errors():
         parts, remarks = _split(content)
         if not any(part.is_table or len(part.data) for part in parts):
             raise DecodeError(f"the FITS file ends without data, after {len(content)} bytes")
-        hdus = _make_hdus(parts)
+        hdus = _make_hdus(parts, remarks)
     _warn(remarks)
     return hdus
 
@@ -228,9 +263,30 @@ def _as_decode_errors() -> Iterator[None]:
         raise DecodeError(f"expected a FITS file that can be read, but: {reason}") from error
 
 
+@contextmanager
+def _collect_warnings(remarks: list[str]) -> Iterator[None]:
+    """Collect what astropy warns of as remarks."""
+    # The filters belong to the process: two threads at once would restore each other's.
+    with _lock, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", "It is strongly recommended that column names")
+        yield
+    found: dict[str, None] = {}
+    for warning in caught:
+        if Path(warning.filename).is_relative_to(_PACKAGE) or _ASTROPY.search(warning.filename):
+            found[excerpt(str(warning.message), 200)] = None
+        else:  # of another thread
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    remarks += found
+
+
 def _warn(remarks: list[str]) -> None:
+    if len(remarks) > _MOST_REMARKS:
+        remarks = [*remarks[:_MOST_REMARKS], f"and {len(remarks) - _MOST_REMARKS} more"]
     if remarks:
-        warnings.warn("; ".join(remarks), Grad300Warning, stacklevel=3)
+        warn("; ".join(remarks), Grad300Warning)
 
 
 class _Part:
@@ -240,14 +296,54 @@ class _Part:
         self.cards = cards
         self.data = data
         self.fields: list[_Field] = []
-        self._places = {cards[place][:8].rstrip(): place for place in reversed(range(len(cards)))}
+        self.remarks: list[str] = []
+        self._places: dict[str, int] = {}
+        for place, card in enumerate(cards):
+            keyword = card[:8].rstrip()
+            if self._places.setdefault(keyword, place) != place and _STRUCTURAL.fullmatch(keyword):
+                cards[place] = _comment_out(card)
+                if _read_text(card) != self.text(keyword):
+                    self.remarks.append(
+                        f"of two cards {keyword} that differ, the first one counts"
+                    )
+        axes = self.text("NAXIS")
+        numbered = [key for key in self._places if key[:5] == "NAXIS" and key[5:].isdecimal()]
+        for keyword in numbered if axes.isdecimal() else ():
+            if not 1 <= int(keyword[5:]) <= int(axes):
+                place = self._places[keyword]
+                cards[place] = _comment_out(cards[place])
+        if self.text("XTENSION") == "A3DTABLE":  # its name before the Standard had it
+            self.set("XTENSION", "BINTABLE")
         self.kind = self.text("XTENSION") or "PRIMARY"
         self.is_table = self.kind in ("BINTABLE", "TABLE")
-        if self.text("ZIMAGE") == "T":
-            self.kind = "compressed image"
 
     def __str__(self) -> str:
-        return f"{self.kind}, {' x '.join(map(str, self.shape)) or 'no data'}"
+        kind = "compressed image" if self.is_compressed else self.kind
+        return f"{kind}, {' x '.join(map(str, self.shape)) or 'no data'}"
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the header starts with the mandatory cards: 4.4.1."""
+        axes = (f"NAXIS{axis}" for axis in range(1, len(self.shape) + 1))
+        if self.text("SIMPLE"):
+            if self.text("EXTEND") not in ("T", "F", ""):
+                return False
+            extend = ["EXTEND"] if "EXTEND" in self else []
+            expected = ["SIMPLE", "BITPIX", "NAXIS", *axes, *extend]
+        else:
+            expected = ["XTENSION", "BITPIX", "NAXIS", *axes, "PCOUNT", "GCOUNT"]
+            expected += ["TFIELDS"] if self.is_table else []
+        return all(self._places.get(keyword) == place for place, keyword in enumerate(expected))
+
+    @property
+    def is_grouped(self) -> bool:
+        """Whether the header counts parameters, or several groups of data."""
+        return self.number("PCOUNT", 0) != 0 or self.number("GCOUNT", 1) != 1
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the table holds an image that is compressed: 10.1."""
+        return self.is_table and self.text("ZIMAGE") == "T"
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self._places
@@ -255,8 +351,7 @@ class _Part:
     def text(self, keyword: str) -> str:
         """Return the value of a card as text, empty if there is no such card."""
         place = self._places.get(keyword)
-        match = _VALUE.match("" if place is None else self.cards[place], 10)
-        return (match[1] or match[2] or "").rstrip().replace("''", "'") if match else ""
+        return "" if place is None else _read_text(self.cards[place])
 
     def number(self, keyword: str, default: int | None = None, most: int = 2**63) -> int:
         """Return the value of a card that holds a number from 0 on."""
@@ -273,7 +368,9 @@ class _Part:
         """Change the value of a card, or add a card."""
         text = f"'{value:<8}'" if isinstance(value, str) else f"{value!r:>20}"
         place = self._places.setdefault(keyword, len(self.cards))
-        self.cards[place : place + 1] = [f"{keyword:<8}= {text}".ljust(_CARD)]
+        old = _COMMENT.match("".join(self.cards[place : place + 1]))
+        comment = f" {old[1]}" if old else ""
+        self.cards[place : place + 1] = [f"{keyword:<8}= {text}{comment}"[:_CARD].ljust(_CARD)]
 
     @property
     def shape(self) -> list[int]:
@@ -309,6 +406,12 @@ class _Part:
         return content
 
 
+def _read_text(card: str) -> str:
+    """Return the value of a card as text."""
+    match = _VALUE.match(card, 10)
+    return (match[1] or match[2] or "").rstrip().replace("''", "'") if match else ""
+
+
 class _Buffer(bytearray):
     """Mutable bytes, for arrays; slices are immutable, since astropy wants headers so."""
 
@@ -332,8 +435,11 @@ def _split(content: bytes) -> tuple[list[_Part], list[str]]:
             raise DecodeError(
                 f"expected the header of an HDU, but it starts with {excerpt(cards[0])!r}"
             )
+        remarks += part.remarks
         if part.is_table:
             remarks += _rescue_rows(part)
+        elif part.kind in ("PRIMARY", "IMAGE") and part.text("GROUPS") != "T" and part.is_grouped:
+            raise DecodeError(f"expected one image ({part}), but PCOUNT or GCOUNT count more")
         size, rest = part.size, len(part.data)
         if size > rest:
             raise DecodeError(f"expected {size} bytes of data ({part}), but only {rest} follow")
@@ -343,6 +449,16 @@ def _split(content: bytes) -> tuple[list[_Part], list[str]]:
         if part.kind == "BINTABLE":
             part.fields = _read_fields(part)
             remarks += _remove_gaps(part)
+            _check_arrays(part)
+        elif part.kind == "TABLE":
+            _check_text(part)
+        if part.is_compressed:
+            # Astropy's decoders write where the compressed bytes say: a crafted file ends the
+            # process, and no check of its header can tell.
+            remarks.append(
+                "a compressed image was left compressed, as a table; if you trust the file, "
+                "astropy.io.fits.open decompresses it"
+            )
         padded = end + (start - end) % _BLOCK
         if padded == len(content) or content.startswith(b"XTENSION", padded):
             end = padded
@@ -362,7 +478,7 @@ def _read_cards(content: bytes, start: int) -> tuple[list[str], int]:
     cards = [_repair(text[place : place + _CARD]) for place in range(0, len(text), _CARD)]
     for place, card in enumerate(cards):
         if card.startswith("CONTINUE") and not _CONTINUED.match(cards[place - 1]):
-            cards[place] = f"COMMENT {card}"[:_CARD]
+            cards[place] = _comment_out(card)
     return cards, start + (end - start) // _BLOCK * _BLOCK + _BLOCK
 
 
@@ -380,28 +496,34 @@ def _find_end(content: bytes, start: int) -> int:
 @lru_cache(2048)  # most cards are those of the last file
 def _repair(card: str) -> str:
     """Return a card as the Standard has it; one that makes no sense becomes a comment."""
-    card = card.ljust(_CARD)
+    original = card = card.ljust(_CARD)
     if _GOOD_CARD.fullmatch(card):
         return card
     match = _KEYWORD.match(card)
-    comment_card = f"COMMENT {card}"[:_CARD]
     if not match or match[1] in ("COMMENT", "HISTORY", "CONTINUE"):
-        return comment_card
+        return _comment_out(card)
     keyword, field = match[1], card[match.end() :].rstrip()
     if quoted := _QUOTED_FIELD.fullmatch(field):
         value, comment = _quote(keyword, quoted[1]), quoted[2]
-    elif plain := _PLAIN_FIELD.fullmatch(field):
+    elif not _TEXT.fullmatch(keyword) and (plain := _PLAIN_FIELD.fullmatch(field)):
         value, comment = f"{plain[1].upper():>20}", plain[2]
     else:
         text, _, comment = field.partition(" /")
         value = _quote(keyword, text.strip("' ").replace("'", "''"))
+    if _UNQUOTED.fullmatch(keyword) and re.fullmatch(_PLAIN, value.strip("' ")):
+        value = value.strip("' ").rjust(20)
     if keyword.startswith("HIERARCH "):
         card = f"{keyword} = {value.strip()}"
     else:
         card = f"{keyword.upper():<8}= {value:<20}"
     if len(card) > _CARD:
-        return comment_card
+        return _comment_out(original)
     return (f"{card} / {comment.strip()}" if comment else card)[:_CARD].ljust(_CARD)
+
+
+def _comment_out(card: str) -> str:
+    """Make a comment of a card."""
+    return f"COMMENT {card}"[:_CARD]
 
 
 def _quote(keyword: str, text: str) -> str:
@@ -415,6 +537,7 @@ def _rescue_rows(part: _Part) -> list[str]:
     """Make a table's header count the rows that are there; return a remark if it did not."""
     if len(part.shape) != 2 or part.text("BITPIX") != "8" or part.number("GCOUNT", 1) != 1:
         raise DecodeError(f"expected a table of bytes, in rows, but got {part}")
+    part.number("TFIELDS", most=_MOST)
     length, rows = part.shape
     there = len(part.data) // length if length else 0
     if not there or part.number("PCOUNT", 0):  # nothing to rescue, or more than rows
@@ -456,6 +579,7 @@ class _Field(NamedTuple):
     repeat: int
     width: int
     is_simple: bool  # numbers or text to be taken as they are
+    element: str  # what arrays of variable length are made of; empty in other columns
 
     @property
     def format(self) -> Any:
@@ -473,9 +597,10 @@ def _read_fields(part: _Part) -> list[_Field]:
             raise DecodeError(
                 f"expected the format of a column, but got TFORM{number} = {excerpt(form)}"
             )
-        repeat, code = int(match[1] or 1), match[2]
+        times, code, option = match.groups()[:3] if match[2] else match.groups()[3:]
+        repeat = int(times or 1)
         width = (repeat + 7) // 8 if code == "X" else repeat * _BYTES[code]
-        is_plain = repeat > 0 and code in _NUMPY and not match[3]
+        is_plain = repeat > 0 and code in _NUMPY and not option
         is_converted = any(f"{name}{number}" in part for name in _CONVERTED)
         given = part.text(f"TTYPE{number}")
         name = given or f"col{number}"
@@ -484,8 +609,47 @@ def _read_fields(part: _Part) -> list[_Field]:
         if name != given:
             part.set(f"TTYPE{number}", name)
         unit = part.text(f"TUNIT{number}")
-        fields[name] = _Field(name, unit, code, repeat, width, is_plain and not is_converted)
+        element = option[0] if code in "PQ" else ""
+        is_simple = is_plain and not is_converted
+        fields[name] = _Field(name, unit, code, repeat, width, is_simple, element)
     return list(fields.values())
+
+
+def _check_text(part: _Part) -> None:
+    """Refuse a table of text whose columns go beyond its rows: 7.2.1."""
+    length, _ = part.shape
+    for number in range(1, part.number("TFIELDS") + 1):
+        width = re.match(r"[AIFED](\d{1,9})", part.text(f"TFORM{number}"))
+        end = part.number(f"TBCOL{number}") - 1 + int(width[1] if width else 1)
+        if end > length:
+            raise DecodeError(
+                f"expected column {number} to end within a row, but got {end} of {length} bytes"
+            )
+
+
+def _check_arrays(part: _Part) -> None:
+    """Refuse arrays of variable length that are not in the heap, or that share it: 7.3.5."""
+    length, rows = part.shape
+    if not part.number("PCOUNT", 0) and "THEAP" in part:
+        part.set("THEAP", length * rows)
+    start = part.number("THEAP", length * rows)
+    heap = len(part.data) - start
+    if heap < 0 or start < length * rows:
+        raise DecodeError(f"expected a heap behind the rows ({part}), but got THEAP = {start}")
+    place, taken = 0, 0.0
+    for field in part.fields:
+        if field.element and field.width:
+            half = field.width // 2
+            cells = np.ndarray((rows, 2), f">i{half}", part.data, place, (length, half))
+            counts, starts = cells.T.astype(float)
+            sizes = np.ceil(counts / 8) if field.element == "X" else counts * _BYTES[field.element]
+            ends = np.where(counts == 0, 0, starts + sizes)
+            if (counts < 0).any() or (starts < 0).any() or (ends > heap).any():
+                raise DecodeError(f"expected arrays in a heap of {heap} bytes ({field.name})")
+            taken += sizes.sum()
+        place += field.width
+    if taken > heap:  # what a small heap gives to many rows can fill the memory
+        raise DecodeError(f"expected arrays of {heap} bytes, as the heap, but got {taken:.0f}")
 
 
 def _strip_texts(cells: Any) -> Any:
@@ -503,10 +667,10 @@ def _strip_texts(cells: Any) -> Any:
     return np.repeat(texts, np.diff(np.flatnonzero(is_new), append=len(cells)))
 
 
-def _make_table(part: _Part) -> Table:
+def _make_table(part: _Part, remarks: list[str]) -> Table:
     fields = part.fields
     if not all(field.is_simple for field in fields) or not fields or _SERIALIZED in part.cards:
-        return _read_with_astropy(part)
+        return _read_with_astropy(part, remarks)
     row = np.dtype([(field.name, field.format) for field in fields])
     rows = np.ndarray((part.number("NAXIS2"),), row, part.data)
     columns = []
@@ -514,7 +678,7 @@ def _make_table(part: _Part) -> Table:
         cells = rows[field.name]
         cells = to_unicode(_strip_texts(cells)) if field.code == "A" else _to_native(cells)
         columns.append(Column(cells, name=field.name, unit=_parse_unit(field.unit), copy=False))
-    return Table(columns, copy=False, meta=_read_meta(part))
+    return PortableTable(columns, copy=False, meta=mergeable(_read_meta(part)))
 
 
 def _to_native(cells: Any) -> Any:
@@ -539,40 +703,42 @@ def _read_meta(part: _Part) -> dict[str, Any]:
     return meta
 
 
-def _read_with_astropy(part: _Part) -> Table:
+def _read_with_astropy(part: _Part, remarks: list[str]) -> Table:
     """Read a table that has columns to be converted: scaled, null, variable."""
-    (hdu,) = _make_hdus([part])
-    table = Table.read(hdu, format="fits", unit_parse_strict="silent", mask_invalid=False)
+    (hdu,) = _make_hdus([part], remarks)
+    with _collect_warnings(remarks):
+        table = Table.read(hdu, format="fits", unit_parse_strict="silent", mask_invalid=False)
     for column in list(table.itercols()):
         if isinstance(column, Column) and column.dtype.kind in "SU":
             column[...] = np.char.strip(column.data)
         elif isinstance(column, Column) and not column.dtype.isnative:
             table.replace_column(column.name, _to_native(column))
     table.convert_bytestring_to_unicode()
-    return table
+    return PortableTable(table, copy=False, meta=mergeable(table.meta))
 
 
-def _make_hdus(parts: list[_Part]) -> fits.HDUList:
+def _make_hdus(parts: list[_Part], remarks: list[str]) -> fits.HDUList:
     """Read the repaired HDUs with astropy."""
     for part in parts:
         if part.text("CTYPE1"):
             _add_mjd(part)
-    if all(part.kind in _CLASSES for part in parts):
+    with _collect_warnings(remarks):
         hdus = fits.HDUList([_make_hdu(part) for part in parts])
-    else:
-        hdus = fits.open(io.BytesIO(b"".join(part.content for part in parts)), memmap=False)
-    for hdu, part in zip(hdus, parts, strict=True):
-        if hdu.data is not None and part.kind == "BINTABLE":
-            _convert_data(hdu.data, part.fields)
+        for hdu, part in zip(hdus, parts, strict=True):
+            if part.kind == "BINTABLE" and hdu.data is not None:
+                _convert_data(hdu.data, part.fields)
+            elif isinstance(hdu.data, fits.FITS_rec):
+                _convert_all(hdu.data)
+        lacks_extend = len(parts) > 1 and parts[0].text("EXTEND") != "T"
+        if lacks_extend or not all(part.is_in_order for part in parts):
+            hdus.verify("silentfix+ignore")
     return hdus
 
 
 def _make_hdu(part: _Part) -> Any:
-    # By itself, and not with fits.open, which takes half as long again for small files.
-    kind = _CLASSES[part.kind]
-    if not part.is_table:
-        return kind.readfrom(io.BytesIO(part.content))  # makes less of the header
-    hdu = kind.fromstring(part.content)  # copies nothing
+    # From bytes, and not with fits.open: an HDU that belongs to a file in memory misleads those
+    # who look for the file, as reproject does, and fits.open takes half as long again.
+    hdu = _CLASSES.get(part.kind, NonstandardExtHDU).fromstring(part.content)  # copies nothing
     if part.kind == "BINTABLE":
         # Nothing public keeps astropy from defining the columns twice, which takes a third of
         # the time that it takes to read a spectrum.
@@ -605,6 +771,12 @@ def _convert_data(data: fits.FITS_rec, fields: list[_Field]) -> None:
         elif field.code == "A":
             name = rows.dtype.names[place]
             rows[name] = _strip_texts(rows[name])
+
+
+def _convert_all(data: fits.FITS_rec) -> None:
+    """Convert what astropy converts on demand, and fails on."""
+    for place in range(len(data.columns)):
+        data.field(place)
 
 
 def _add_mjd(part: _Part) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import builtins
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grad300_sdk.client import Client
+from grad300_sdk.engine import decode_json, public, redact
 from grad300_sdk.filters import DateLike
 from grad300_sdk.records import ScanRecord, ScanType, make_records
 from grad300_sdk.resources.scans import ScanCollection, Scans, describe_listing
@@ -44,6 +46,7 @@ class Grad300Client(Client):
 
     _logs_in_on_creation = True
 
+    @public
     def list(
         self,
         scan_type: ScanType | str,
@@ -70,8 +73,12 @@ class Grad300Client(Client):
             "date_from": date_from,
             "date_to": date_to,
         }
-        return make_table(scans.get(**asked), scans.scan_type, describe_listing(scans, asked))
+        response = scans.get.response(**asked)
+        rows = decode_json(response, list[Any])
+        meta = describe_listing(scans, asked)
+        return make_table(rows, scans.scan_type, meta, partial(redact, response))
 
+    @public
     def list_records(
         self,
         scan_type: ScanType | str,
@@ -85,7 +92,7 @@ class Grad300Client(Client):
     ) -> builtins.list[ScanRecord]:
         """Return one page of a listing as records, with the parameters of `list`."""
         scans = self.scans[ScanType(scan_type)]
-        rows = scans.get(
+        response = scans.get.response(
             offset=offset,
             limit=limit,
             source=source,
@@ -93,8 +100,10 @@ class Grad300Client(Client):
             date_from=date_from,
             date_to=date_to,
         )
-        return make_records(rows, scans.scan_type)
+        rows = decode_json(response, list[Any])
+        return make_records(rows, scans.scan_type, partial(redact, response))
 
+    @public
     def query(
         self,
         *,
@@ -116,6 +125,7 @@ class Grad300Client(Client):
             max_results=max_results,
         )
 
+    @public
     def query_records(
         self,
         *,
@@ -137,6 +147,7 @@ class Grad300Client(Client):
             max_results=max_results,
         )
 
+    @public
     def query_source(
         self,
         source: str,
@@ -150,6 +161,7 @@ class Grad300Client(Client):
             source=source, scan_type=scan_type, page_size=page_size, max_results=max_results
         )
 
+    @public
     def query_scan_name(
         self,
         scan_name: str,
@@ -163,6 +175,7 @@ class Grad300Client(Client):
             scan_name=scan_name, scan_type=scan_type, page_size=page_size, max_results=max_results
         )
 
+    @public
     def query_date_range(
         self,
         *,
@@ -181,6 +194,7 @@ class Grad300Client(Client):
             max_results=max_results,
         )
 
+    @public
     def download(
         self,
         record: ScanRecord | Mapping[str, Any] | Row,
@@ -226,6 +240,7 @@ class Grad300Client(Client):
             log_stale_sizes([item])
         return result
 
+    @public
     def download_by_id(
         self,
         *,
@@ -241,6 +256,7 @@ class Grad300Client(Client):
             return file.open()
         return file.save(destination_dir, file_name=file_name, overwrite=overwrite)
 
+    @public
     def download_by_scan_name(
         self,
         scan_name: str,
@@ -270,6 +286,7 @@ class Grad300Client(Client):
             )
         return self.download(found[0], destination_dir=destination_dir, overwrite=overwrite)
 
+    @public
     def test_token(self) -> dict[str, Any]:
         """Return the user whose token this client uses, like ``client.login.test_token``."""
         return self.login.test_token()

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 from msgspec import Struct
 
 from grad300_sdk.filters import Filters
-from grad300_sdk.records import Row, ScanRecord, ScanType, record_or_fault
+from grad300_sdk.records import Redact, Row, ScanRecord, ScanType, record_or_fault
 
 __all__ = ["Page", "PageReader", "RecordReader", "RowReader", "Rows", "Selectable", "pack_ids"]
 
@@ -86,46 +86,45 @@ class PageReader(ABC, Generic[S]):
         self._scan_type = None if is_labelled else scan_type
         self._filters = filters
 
-    def read(self, decode: Callable[[Any], Any]) -> Page[S]:
-        """Read a page; `decode` decodes it to a given type."""
+    def read(self, decode: Callable[[Any], Any], redact: Redact = str) -> Page[S]:
+        """Read a page; `decode` decodes it to a given type, `redact` masks secrets in messages."""
         rows = decode(list[Any])
         if self._label:
             rows = [{**row, **self._label} if isinstance(row, dict) else row for row in rows]
-        ids = pack_ids(list(map(_id_of, rows)))
+        ids = pack_ids([row.get("id") if isinstance(row, dict) else None for row in rows])
         positions: Sequence[int] = range(len(rows))
         if not self._filters.is_empty:
             positions = [p for p in positions if self._filters.match(rows[p])]
             rows = [rows[p] for p in positions]
-        return Page(ids, positions, self._convert(rows))
+        return Page(ids, positions, self._convert(rows, redact))
 
     @abstractmethod
-    def _convert(self, rows: list[Any]) -> S:
+    def _convert(self, rows: list[Any], redact: Redact) -> S:
         """Return the rows in the form that is wanted."""
 
 
 class RowReader(PageReader[Rows[Row]]):
     """Reads pages as what the server sent."""
 
-    def _convert(self, rows: list[Any]) -> Rows[Row]:
+    def _convert(self, rows: list[Any], redact: Redact) -> Rows[Row]:
         return Rows(rows)
 
 
 class RecordReader(PageReader[Rows[ScanRecord | str]]):
     """Reads pages as records, and as texts that say what is wrong with a row."""
 
-    def _convert(self, rows: list[Any]) -> Rows[ScanRecord | str]:
-        return Rows(record_or_fault(row, self._scan_type) for row in rows)
+    def _convert(self, rows: list[Any], redact: Redact) -> Rows[ScanRecord | str]:
+        return Rows(record_or_fault(row, self._scan_type, redact) for row in rows)
 
 
-def pack_ids(ids: Sequence[Any]) -> Ids:
-    """Return ids in an array, which takes a fifth of the memory, where they are all integers."""
-    try:
-        return array("q", ids)
-    except (TypeError, OverflowError):
-        return ids
+def pack_ids(values: Sequence[Any]) -> Ids:
+    """Return the ids among values, None for all else: a bad row need not have one.
 
-
-def _id_of(row: Any) -> int | str | None:
-    """Return the id of a row; a bad row has none, which is no reason to lose it."""
-    value = row.get("id") if isinstance(row, dict) else None
-    return value if isinstance(value, int | str) else None
+    Where all are integers, they are in an array, which takes a fifth of the memory.
+    """
+    if set(map(type, values)) == {int}:
+        try:
+            return array("q", values)
+        except OverflowError:
+            pass
+    return [value if type(value) in (int, str) else None for value in values]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from grad300_sdk.engine import excerpt
+from grad300_sdk.engine import excerpt, warn
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.filters import parse_date
 
 __all__ = ["ScanRecord", "ScanType", "make_record", "make_records"]
 
 Row: TypeAlias = dict[str, Any]
+# Masks the secrets in a text that quotes what a server sent.
+Redact: TypeAlias = Callable[[str], str]
 
 
 class ScanType(StrEnum):
@@ -146,7 +147,7 @@ FIELDS = {
 # The integers that a column of a table can hold.
 INTEGERS = range(-(2**63), 2**63)
 
-_KIND_NAMES = {int: "a whole number", float: "a number", str: "text", datetime: "a date"}
+_KIND_NAMES = {int: "an integer", float: "a number", str: "text", datetime: "a date"}
 
 
 def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
@@ -182,6 +183,8 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
         value = row.get(key)
         if type(value) is not field.kind or field.kind is int:
             value = _convert(row, key, field)
+        elif isinstance(value, str):
+            value = value.rstrip("\0")  # as numpy does in a table
         values[field.name] = value
     if scan_type is None:
         scan_type = _parse_type(row)
@@ -191,7 +194,9 @@ def make_record(row: object, scan_type: ScanType | None) -> ScanRecord:
     return ScanRecord(scan_type=scan_type, metadata=metadata, **values)
 
 
-def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[ScanRecord]:
+def make_records(
+    rows: Iterable[object], scan_type: ScanType | None, redact: Redact = str
+) -> list[ScanRecord]:
     """Make records of rows.
 
     Parameters
@@ -200,6 +205,8 @@ def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[Sca
         The rows' JSON, decoded.
     scan_type : ScanType or None
         The type of the scans; None if each row has its own, as ``scan_type``.
+    redact : callable
+        Masks the secrets in the warning, which quotes a row.
 
     Returns
     -------
@@ -216,19 +223,19 @@ def make_records(rows: Iterable[object], scan_type: ScanType | None) -> list[Sca
     >>> [record.file_name for record in make_records([{"id": 1, "file_name": "a"}], ScanType.TPI)]
     ['a']
     """
-    records = [record_or_fault(row, scan_type) for row in rows]
-    return drop_faults(records, stacklevel=2)
+    records = [record_or_fault(row, scan_type, redact) for row in rows]
+    return drop_faults(records)
 
 
-def record_or_fault(row: object, scan_type: ScanType | None) -> ScanRecord | str:
+def record_or_fault(row: object, scan_type: ScanType | None, redact: Redact) -> ScanRecord | str:
     """Return the record of a row or, for a bad row, what is wrong with it."""
     try:
         return make_record(row, scan_type)
     except DecodeError as error:
-        return str(error)
+        return redact(str(error))
 
 
-def drop_faults(records: Iterable[ScanRecord | str], *, stacklevel: int = 1) -> list[ScanRecord]:
+def drop_faults(records: Iterable[ScanRecord | str]) -> list[ScanRecord]:
     """Return the records, and warn of the bad rows among them."""
     good: list[ScanRecord] = []
     faults: list[str] = []
@@ -237,20 +244,16 @@ def drop_faults(records: Iterable[ScanRecord | str], *, stacklevel: int = 1) -> 
             faults.append(record)
         else:
             good.append(record)
-    warn_of_faults(faults, stacklevel=stacklevel + 1)
+    warn_of_faults(faults)
     return good
 
 
-def warn_of_faults(faults: Sequence[str], *, stacklevel: int) -> None:
+def warn_of_faults(faults: Sequence[str]) -> None:
     """Warn of bad rows, if there are any."""
     if faults:
         what = f"{len(faults)} rows were" if len(faults) > 1 else "1 row was"
         first = "the first one: " if len(faults) > 1 else ""
-        warnings.warn(
-            f"{what} left out of the server's listing: {first}{faults[0]}",
-            Grad300Warning,
-            stacklevel=stacklevel + 1,
-        )
+        warn(f"{what} left out of the server's listing: {first}{faults[0]}", Grad300Warning)
 
 
 def repeats(value: Any, scan_type: ScanType | None) -> bool:

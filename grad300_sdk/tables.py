@@ -1,4 +1,4 @@
-"""The archive's rows as an astropy table, which can be written in every format."""
+"""The archive's rows as an astropy table, and tables that can be written in every format."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from astropy import units
 from astropy.io import registry
+from astropy.io.misc.yaml import AstropyDumper
 from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.io.votable.exceptions import W03
 from astropy.table import Column, MaskedColumn, Table
 from astropy.table.connect import TableWrite
 from astropy.time import Time, TimeDelta
+from astropy.utils.metadata import MergeStrategy
 
 from grad300_sdk.columns import (
     ScanColumns,
@@ -25,10 +28,10 @@ from grad300_sdk.columns import (
     join_columns,
     make_columns,
 )
-from grad300_sdk.records import ScanType, warn_of_faults
+from grad300_sdk.records import Redact, ScanType, warn_of_faults
 from grad300_sdk.settings import setting
 
-__all__ = ["ScanTable", "join_pages", "make_report", "make_table"]
+__all__ = ["PortableTable", "ScanTable", "join_pages", "make_report", "make_table", "mergeable"]
 
 _UNITS = {"size": "byte", "dec": "deg", "azimuth": "deg", "elevation": "deg"}
 _HOURS = units.hourangle
@@ -40,7 +43,62 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONGEST_CARD = 60
 
 
-class _ScanTableWrite(TableWrite):  # type: ignore[misc]  # astropy has no types
+class _MetaValue:
+    """What a table says of itself in its ``meta``; where tables are stacked, it may differ."""
+
+
+class _MetaText(_MetaValue, str):
+    pass
+
+
+class _MetaInteger(_MetaValue, int):
+    pass
+
+
+class _MetaFloat(_MetaValue, float):
+    pass
+
+
+class _MergeMetaValues(MergeStrategy):  # type: ignore[misc]  # astropy has no types
+    """Keep what two tables both say, and None where they differ; astropy would warn."""
+
+    types = ((_MetaValue, object), (object, _MetaValue))
+    enabled = True
+
+    @classmethod
+    def merge(cls, left: Any, right: Any) -> Any:
+        return left if left == right else None
+
+
+_META_TYPES: dict[type, type] = {str: _MetaText, int: _MetaInteger, float: _MetaFloat}
+for _plain, _own in _META_TYPES.items():
+    # Without a subclass's own one, YAML and so ECSV refuse it.
+    AstropyDumper.add_representer(
+        _own, lambda dumper, value, plain=_plain: dumper.represent_data(plain(value))
+    )
+
+
+def mergeable(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a ``meta`` that astropy merges without a warning, as `vstack` does.
+
+    Examples
+    --------
+    >>> from astropy.table import vstack
+    >>> sun, moon = (PortableTable(meta=mergeable({"OBJECT": name})) for name in ("sun", "moon"))
+    >>> print(sun.meta["OBJECT"], vstack([sun, moon]).meta["OBJECT"])
+    sun None
+    """
+    return {key: _make_mergeable(value) for key, value in meta.items()}
+
+
+def _make_mergeable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return mergeable(value)
+    kind = _META_TYPES.get(type(value))
+    return value if kind is None else kind(value)
+
+
+class _PortableWrite(TableWrite):  # type: ignore[misc]  # astropy has no types
     __doc__ = TableWrite.__doc__
 
     def __call__(self, *args: Any, format: str | None = None, **kwargs: Any) -> None:  # noqa: A002 - astropy's
@@ -53,13 +111,29 @@ class _ScanTableWrite(TableWrite):  # type: ignore[misc]  # astropy has no types
             prepare(self._instance).write(*args, format=format, **kwargs)
 
 
-class ScanTable(Table):  # type: ignore[misc]  # astropy has no types
-    """A table of scans, which can be written in every format.
+class PortableTable(Table):  # type: ignore[misc]  # astropy has no types
+    """A table that can be written in every format.
 
     ECSV, HDF5 and Parquet keep all of it. FITS and VOTable can't hold hours, times and nested
     `meta`: in these, right ascension is written in degrees, dates as ISO 8601 text, and `meta` as
     plain values; missing text can't be told from empty text. The other formats have dates as
     ISO 8601 text, too.
+
+    Examples
+    --------
+    >>> import io
+    >>> table = PortableTable({"JD": [2460710.5]}, meta={"Project_Name": "GRAD300"})
+    >>> file = io.BytesIO()
+    >>> table.write(file, format="fits")
+    >>> Table.read(io.BytesIO(file.getvalue()), format="fits").meta["Project_Name"]
+    'GRAD300'
+    """
+
+    write = UnifiedReadWriteMethod(_PortableWrite)
+
+
+class ScanTable(PortableTable):
+    """A table of scans.
 
     Examples
     --------
@@ -75,7 +149,27 @@ class ScanTable(Table):  # type: ignore[misc]  # astropy has no types
     (90.0, Unit("deg"), '2025-02-04T09:35:21.000')
     """
 
-    write = UnifiedReadWriteMethod(_ScanTableWrite)
+    def filled(self, fill_value: Any = None) -> ScanTable:
+        """Return a copy with masked values filled; dates stay masked, since none means nothing."""
+        columns = [
+            column.copy() if isinstance(column, Time | TimeDelta) else column.filled(fill_value)
+            for column in (
+                MaskedColumn(column) if type(column) is Column else column
+                for column in self.itercols()
+            )
+        ]
+        return type(self)(columns, names=self.colnames, meta=deepcopy(self.meta), copy=False)
+
+    def to_pandas(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a `pandas.DataFrame`, as `astropy.table.Table.to_pandas` does."""
+        if len(self):
+            return super().to_pandas(*args, **kwargs)
+        # Astropy can't tell pandas the unit of dates that are not there.
+        empty = Table(self, copy=False)
+        for name, column in self.columns.items():
+            if isinstance(column, Time):
+                empty[name] = np.array([], "M8[ns]")
+        return empty.to_pandas(*args, **kwargs)
 
     def __getstate__(self) -> Any:
         columns, meta = super().__getstate__()
@@ -95,7 +189,10 @@ class ScanTable(Table):  # type: ignore[misc]  # astropy has no types
 
 
 def make_table(
-    rows: Sequence[object], scan_type: ScanType | None, meta: Mapping[str, Any]
+    rows: Sequence[object],
+    scan_type: ScanType | None,
+    meta: Mapping[str, Any],
+    redact: Redact = str,
 ) -> ScanTable:
     """Make a table of rows.
 
@@ -107,6 +204,8 @@ def make_table(
         The type of the scans; None if each row has its own, as ``scan_type``.
     meta : mapping
         The table's ``meta``.
+    redact : callable
+        Masks the secrets in the warning, which quotes a row.
 
     Returns
     -------
@@ -130,24 +229,21 @@ def make_table(
        Images         a    --
        Images         b ["x"]
     """
-    return join_pages([make_columns(rows, scan_type)], scan_type, meta, stacklevel=2)
+    return join_pages([make_columns(rows, scan_type, redact)], scan_type, meta)
 
 
 def join_pages(
-    pages: list[ScanColumns],
-    scan_type: ScanType | None,
-    meta: Mapping[str, Any],
-    *,
-    stacklevel: int = 1,
+    pages: list[ScanColumns], scan_type: ScanType | None, meta: Mapping[str, Any]
 ) -> ScanTable:
-    """Make a table of pages, as `make_table` does of rows; the pages are without_body."""
+    """Make a table of pages, as `make_table` does of rows; the pages are emptied."""
     faults = [fault for page in pages for fault in page.faults.values()]
-    warn_of_faults(faults, stacklevel=stacklevel + 1)
+    warn_of_faults(faults)
     columns = join_columns(pages, scan_type)
     for name, unit in {**_UNITS, "ra": setting("ra_unit")}.items():
         if name in columns and columns[name].dtype.kind in "if":
             columns[name].unit = unit
-    return ScanTable(list(columns.values()), names=list(columns), meta=dict(meta), copy=False)
+    names, data = list(columns), list(columns.values())
+    return ScanTable(data, names=names, meta=mergeable(meta), copy=False)
 
 
 def make_report(columns: Mapping[str, Sequence[Any]]) -> Table:
@@ -190,12 +286,12 @@ def _identify(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
     return formats[0] if len(formats) == 1 else None
 
 
-def _prepare_for_all(table: ScanTable) -> Table:
+def _prepare_for_all(table: PortableTable) -> Table:
     """Make a table for a format that holds all of it."""
     return Table(table, copy=False)
 
 
-def _prepare_for_ecsv(table: ScanTable) -> Table:
+def _prepare_for_ecsv(table: PortableTable) -> Table:
     """Make a table whose masks are written too, where empty text would be read as masked."""
     copy = _prepare_for_all(table)
     for column in copy.columns.values():
@@ -204,7 +300,7 @@ def _prepare_for_ecsv(table: ScanTable) -> Table:
     return copy
 
 
-def _prepare_for_fits(table: ScanTable) -> Table:
+def _prepare_for_fits(table: PortableTable) -> Table:
     """Make a table that FITS can hold: its text is ASCII."""
     plain = _make_plain(table, _NOT_FITS, is_strict=True)
     for column in plain.columns.values():
@@ -214,7 +310,7 @@ def _prepare_for_fits(table: ScanTable) -> Table:
     return plain
 
 
-def _prepare_for_votable(table: ScanTable) -> Table:
+def _prepare_for_votable(table: PortableTable) -> Table:
     """Make a table that VOTable can hold: its description takes the `meta`."""
     plain = _make_plain(table, _NOT_XML, is_strict=True)
     for column in plain.columns.values():
@@ -226,7 +322,7 @@ def _prepare_for_votable(table: ScanTable) -> Table:
     return plain
 
 
-def _prepare_for_text(table: ScanTable) -> Table:
+def _prepare_for_text(table: PortableTable) -> Table:
     """Make a table of text and numbers alone, without most of `meta`."""
     plain = _make_plain(table, _NOTHING, is_strict=False)
     for name, column in plain.columns.items():
@@ -236,14 +332,14 @@ def _prepare_for_text(table: ScanTable) -> Table:
     return plain
 
 
-def _prepare_for_tdat(table: ScanTable) -> Table:
+def _prepare_for_tdat(table: PortableTable) -> Table:
     """Make a table with a name, which one format needs."""
     plain = _prepare_for_text(table)
     plain.meta["table_name"] = table.meta.get("table_name", "scans")
     return plain
 
 
-def _make_plain(table: ScanTable, unfit: re.Pattern[str], *, is_strict: bool) -> Table:
+def _make_plain(table: PortableTable, unfit: re.Pattern[str], *, is_strict: bool) -> Table:
     """Make a table that most formats can hold: without `meta`, and with dates as text.
 
     If it is strict, it has right ascension in degrees, and plain names.
@@ -317,8 +413,8 @@ def _make_cards(meta: Mapping[str, Any]) -> dict[str, Any]:
             continue
         is_plain = isinstance(value, int) or (isinstance(value, float) and np.isfinite(value))
         content = value if is_plain else _escape(str(as_text(value)), _NOT_FITS)
-        has_name = re.fullmatch(r"[\w-]+", key, re.ASCII)
-        if has_name and len(key) <= 8:
+        has_name = re.fullmatch(r"[\w-]+( [\w-]+)*", key, re.ASCII)
+        if has_name and len(key) <= 8 and " " not in key:
             cards[key] = content  # a long one is continued
         elif has_name and len(f"{key}{content}") < _LONGEST_CARD:
             cards[f"HIERARCH {key}"] = content
@@ -327,7 +423,7 @@ def _make_cards(meta: Mapping[str, Any]) -> dict[str, Any]:
     return {**cards, "comments": comments} if comments else cards
 
 
-_PREPARE: dict[str, Callable[[ScanTable], Table]] = {
+_PREPARE: dict[str, Callable[[PortableTable], Table]] = {
     "hdf5": _prepare_for_all,
     "parquet": _prepare_for_all,
     "ascii.ecsv": _prepare_for_ecsv,

@@ -118,7 +118,7 @@ class Harness:
         return next(items) if isinstance(items, Iterator) else self.run(anext(items))
 
     def stop(self, items: Any) -> None:
-        """CancelToken iterating early."""
+        """Stop iterating early."""
         self.run(items.close() if isinstance(items, Iterator) else items.aclose())
 
     def close(self) -> None:

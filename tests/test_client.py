@@ -89,7 +89,7 @@ def test_base_api_url(
         ({"token": "x", "user": "me", "password": "secret"}, ValueError, "Use either 'token'"),
         ({"force_noauth": True, "fail_if_noauth": True}, ValueError, "contradict"),
         ({"fail_if_noauth": True}, ValueError, "no credentials were passed"),
-        ({"tokn": "x"}, TypeError, "tokn"),
+        ({"tokn": "x"}, TypeError, r"Client\(\) has no .* 'tokn'; did you mean 'token'\?"),
         ({"transport": object()}, TypeError, "transport of .* must be an httpx.*, not <object"),
     ],
 )
@@ -181,6 +181,19 @@ def test_misspelt_options(kind: Any) -> None:
         kind().with_options(retires=1)
     expected = f"{name}.with_options() has no parameter 'retires'; did you mean 'retries'?"
     assert str(caught.value) == expected
+
+
+def test_misspelt_parameters_of_the_flat_methods() -> None:
+    with pytest.raises(TypeError) as caught:
+        Grad300Client().query_source("sun", max_result=1)  # type: ignore[call-arg]
+    expected = "Grad300Client.query_source() has no parameter 'max_result'"
+    assert str(caught.value) == f"{expected}; did you mean 'max_results'?"
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_token_is_not_an_attribute(kind: Any) -> None:
+    with pytest.raises(AttributeError, match=r"use client\.set_token"):
+        kind().token = "t0k"
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
@@ -298,3 +311,11 @@ def test_configuration_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert output.stdout == "http://from-the-file/api/v1\n", output.stderr
+
+
+def test_a_wrong_base_url_of_the_settings_is_named_as_one() -> None:
+    with conf.set_temp("base_url", "archive"):
+        with pytest.raises(ValueError, match=r"^conf\.base_url must be an http or https URL"):
+            Client()
+        with pytest.raises(ValueError, match=r"^base_url must be an http or https URL"):
+            Client("archive")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import logging
@@ -186,16 +187,20 @@ class TestUsage:
         done = subprocess.run(command, capture_output=True, timeout=60)
         assert done.stdout.splitlines()[-1] == b"0 False"
 
+    def test_alone_it_is_its_help(self, here):
+        assert here() == here("--help")
+
     def test_the_version(self, here):
         assert here("--version") == Done(0, f"grad300 {__version__}\n", "")
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            ("", "Missing command; see 'grad300 --help'"),
-            ("tre", "No such command 'tre'"),
+            ("tre", "No such command 'tre'. Did you mean 'tree'? See 'grad300 --help'"),
             ("--what tree", "No such option: --what"),
-            ("scans --base-url x", "No such option: --base-url; put it before the command"),
+            ("scans --base-url x", "--base-url must be an http or https URL"),
+            ("scans --base-url", "--base-url needs a value"),
+            ("scans --quiet --verbose", "use either --quiet or --verbose, not both"),
             ("get", "Missing argument 'PATH'; see 'grad300 get --help'"),
             ("get /scans/../users/me", "'/scans/../users/me' has a segment '.' or '..'"),
             ("get https://example.org/", "PATH must be a path below the API's prefix"),
@@ -208,21 +213,34 @@ class TestUsage:
             ("scans --to 2025-13-01", "--to is '2025-13-01', but must be a date"),
             ("scans --from 2025-02-02 --to 2025-02-01", "--to (2025-02-01) is before --from"),
             ("scans --max-results 0", "--max-results must be at least 1, not 0"),
-            ("scans --max-results few", "'--max-results': 'few' is not a whole number"),
-            ("scans --format xls", "--format"),
+            ("scans --max-results few", "'--max-results': 'few' is not an integer; see"),
+            (
+                "scans --format xls",
+                "'xls' is not one of table, csv, ecsv, json, votable, fits; see",
+            ),
+            ("scans --format cvs", "did you mean 'csv'?"),
+            (
+                "scans --output x.txt",
+                "'x.txt' ends with '.txt', which means no format; use one of",
+            ),
+            ("scans --output x.json --columns id", "--columns is for tables"),
+            ("scans --columns id,", "--columns must be names such as 'id,date', not 'id,'"),
             ("scans --output nowhere/x.csv", "--output 'nowhere/x.csv' does not exist"),
             ("scans --output .", "--output must be a file, but '.' is a folder"),
-            ("download TPI 1", "Missing option '--dir'"),
+            ("download 1", "the TYPE of the scan must precede its ID, as in 'TPI 1'"),
             ("download TPI --dir x", "either by ids or by filters"),
             ("download TPI --source= --dir x", "either by ids or by filters"),
             ("download TPI 1 --source sun --dir x", "either by ids or by filters"),
-            ("download TPI one --dir x", "'one' is not a whole number"),
-            ("download TPI 1.5 --dir x", "'1.5' is not a whole number"),
+            ("download TPI one --dir x", "'one' is not an integer"),
+            ("download TPI 1.5 --dir x", "'1.5' is not an integer"),
             ("download TPI -1 --dir x", "-1"),
             ("download TPI --dir x -- -1", "ID must be at least 0, not -1"),
             ("download moon 1 --dir x", "'moon' is not a scan type"),
-            ("sandbox --port 70000", "--port"),
-            ("sandbox --scans -1", "--scans"),
+            ("sandbox --port 70000", "--port must be from 0 to 65535, not 70000"),
+            ("sandbox --scans -1", "--scans must be at least 0, not -1"),
+            ("sandbox --seed x", "'--seed': 'x' is not an integer; see 'grad300 sandbox --help'"),
+            ("sandbox --latency x", "'--latency': 'x' is not a number"),
+            ("sandbox --failure-rate 2", "--failure-rate must be from 0 to 1, not 2.0"),
             (
                 "--base-url archive scans",
                 "--base-url must be an http or https URL such as 'https://archive.example.org'",
@@ -295,6 +313,59 @@ sys.exit(__main__.main())
         assert capsys.readouterr() == ("", "")
 
 
+class TestGlobalOptions:
+    @pytest.mark.parametrize("place", range(4))
+    def test_they_may_stand_anywhere(self, here, access, place):
+        command = ["get", "/users/me", "--param=a=b"]
+        done = here(*command[:place], *access, *command[place:])
+        assert (done.status, done.errors) == (0, "")
+
+    def test_after_two_hyphens_they_are_arguments(self, here):
+        assert "'--quiet'" in here("download", "TPI", "--", "--quiet").error
+
+    def test_the_environment_stands_for_them(self, here, sandbox, token_file, monkeypatch):
+        monkeypatch.setenv("GRAD300_BASE_URL", sandbox.url)
+        monkeypatch.setenv("GRAD300_TOKEN_FILE", str(token_file))
+        assert json.loads(here("get", "/users/me").output)["email"] == sandbox.user
+        monkeypatch.setenv("GRAD300_USER", "another@example.com")
+        assert json.loads(here("get", "/users/me").output)["email"] == sandbox.user
+        done = here("--base-url", "http://127.0.0.1:9", "get", "/users/me")
+        assert "127.0.0.1:9/" in done.error
+        monkeypatch.setattr(sys, "stdin", io.StringIO(sandbox.password))
+        done = here("--user", sandbox.user, "--password-stdin", "get", "/users/me")
+        assert json.loads(done.output)["email"] == sandbox.user
+
+    def test_a_user_of_the_environment_is_one(self, here, sandbox, monkeypatch):
+        monkeypatch.setenv("GRAD300_USER", sandbox.user)
+        monkeypatch.setattr(sys, "stdin", io.StringIO(sandbox.password))
+        done = here("--base-url", sandbox.url, "--password-stdin", "get", "/users/me")
+        assert json.loads(done.output)["email"] == sandbox.user
+
+    def test_quiet_leaves_errors_alone(self, access, tmp_path):
+        arguments = (*access, "--quiet", "download", "Images", "1", "--dir", tmp_path)
+        environment = {"ASTROPY_CONFIG_DIR": str(tmp_path), "BEARER_TOKEN_FILE": "missing"}
+        (tmp_path / "grad300_sdk.cfg").write_text("timout = 5\n")
+        done = piped(*arguments, **environment)
+        assert (done.status, done.errors) == (0, "")
+        done = piped(*arguments, "987654321", **environment)
+        assert (done.status, done.errors) == (1, "grad300: Images 987654321: Scan not found\n")
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("setting", "said"),
+        [
+            ("base_url = 1, 2", "grad300_sdk.cfg is wrong: base_url: the value"),
+            ("base_url = archive", "conf.base_url must be an http or https URL"),
+        ],
+    )
+    def test_a_wrong_one_is_named_as_a_setting(self, tmp_path, setting, said):
+        (tmp_path / "grad300_sdk.cfg").write_text(setting)
+        done = piped("scans", ASTROPY_CONFIG_DIR=str(tmp_path))
+        assert done.status == 2
+        assert said in done.error
+
+
 class TestAccess:
     def test_the_password_is_read_from_standard_input(self, sandbox, by_password):
         done = piped(
@@ -346,7 +417,10 @@ class TestAccess:
         done = here("--base-url", sandbox.url, "scans", "TPI")
         assert done.status == 1
         assert done.error.startswith("Not authenticated; GET ")
-        assert done.error.endswith("answered 401. Log in with --user or --token-file.")
+        assert done.error.endswith(
+            "answered 401. No credentials were sent. Pass --user or --token-file, "
+            "or add the server to your netrc file."
+        )
 
     def test_those_of_the_environment_are_found(self, sandbox, token_file):
         arguments = ("--base-url", sandbox.url, "get", "/users/me")
@@ -479,6 +553,23 @@ class TestScans:
             table = Table.read(io.BytesIO(done.output.encode()), format=name)
             assert list(table["id"]) == list(expected["id"])
             assert str(table["dec"].unit) == "deg"
+
+    def test_columns_are_chosen(self, here, access, expected):
+        arguments = ("scans", "TPI", "--source", "casa", "--columns")
+        done = here(*access, *arguments, "size, id", "--format", "csv")
+        rows = list(csv.reader(io.StringIO(done.output)))
+        assert rows[0] == ["size", "id"]
+        assert len(rows) == 1 + len(expected)
+        done = here(*access, *arguments, "sice")
+        assert done.status == 2
+        assert done.error == "--columns has 'sice', which is not a column; did you mean 'size'?"
+        assert "there are id, scan_type" in here(*access, *arguments, "xyz").error
+
+    def test_fits_is_written(self, here, access, expected, tmp_path):
+        path = tmp_path / "x.fits"
+        done = here(*access, "scans", "TPI", "--source", "casa", "--output", path)
+        assert done == Done(0, "", "")
+        assert list(Table.read(path)["id"]) == list(expected["id"])
 
     def test_json_is_the_list_of_raw_objects(self, here, access, sandbox, token_file):
         done = here(*access, "scans", "--format", "json", "--from", "2025-06-01")
@@ -661,6 +752,12 @@ class TestHostileNames:
 
 
 class TestDownload:
+    def test_without_a_folder_it_is_the_current_one(self, here, access, monkeypatch, tmp_path):
+        monkeypatch.chdir(tmp_path)
+        done = here(*access, "download", "Images", "1")
+        assert done.status == 0
+        assert [path.name for path in tmp_path.iterdir()] == done.output.splitlines()
+
     def test_by_ids(self, here, access, sandbox, token_file, tmp_path):
         arguments = (*access, "download", "images", "1", "2", "--dir", tmp_path / "a/b")
         done = here(*arguments)
@@ -754,27 +851,46 @@ class TestSandbox:
         assert len(json.loads(done.output)) == 8
         assert (process.returncode, *rest) == (0, "", "")
 
-    def test_all_options_reach_it(self, monkeypatch, here):
-        given = []
-        monkeypatch.setattr("grad300_sdk.sandbox.__main__.main", lambda a: given.extend(a) or 0)
-        options = ("--host", "::1", "--port", "81", "--scans", "9", "--seed", "5")
-        assert here("sandbox", *options).status == 0
-        assert given == ["--host=::1", "--port=81", "--scans=9", "--seed=5"]
-
-    def test_the_defaults_are_those_of_the_sandbox(self, monkeypatch, here):
+    @pytest.fixture
+    def made(self, monkeypatch):
+        """Write down the sandbox's options in place of running it."""
         made = {}
+        monkeypatch.setattr("grad300_sdk.sandbox.Sandbox", lambda **options: made.update(options))
+        monkeypatch.setattr("grad300_sdk.sandbox.__main__.serve", lambda sandbox: None)
+        return made
 
-        class Stop(Exception):
-            pass
+    def test_all_options_reach_it(self, made, here):
+        options = (
+            "--host ::1 --port 81 --scans 9 --seed 5 --token-lifetime 60 --max-limit 7 "
+            "--ignore-filters --ignore-offset --latency 0.5 --failure-rate 0.25"
+        )
+        assert here("sandbox", *options.split()) == Done(0, "", "")
+        assert made == {
+            "host": "::1",
+            "port": 81,
+            "scans": 9,
+            "seed": 5,
+            "token_lifetime": 60.0,
+            "max_limit": 7,
+            "ignore_filters": True,
+            "ignore_offset": True,
+            "latency": 0.5,
+            "failure_rate": 0.25,
+        }
 
-        def record(**options):
-            made.update(options)
-            raise Stop
+    def test_the_defaults_are_those_of_the_sandbox(self, made, here):
+        assert here("sandbox").status == 0
+        parameters = inspect.signature(Sandbox).parameters
+        defaults = {name: parameter.default for name, parameter in parameters.items()}
+        del defaults["token_lifetime"]
+        assert made == defaults
 
-        monkeypatch.setattr("grad300_sdk.sandbox.__main__.Sandbox", record)
-        assert here("sandbox").status == 1
-        defaults = Sandbox.__init__.__kwdefaults__
-        assert made == {name: defaults[name] for name in ("host", "port", "scans", "seed")}
+    def test_a_port_in_use_is_a_line(self, here):
+        with Sandbox(scans=4) as sandbox:
+            port = sandbox.url.rpartition(":")[2]
+            done = here("sandbox", "--port", port, "--scans", "4")
+        assert done.status == 1
+        assert done.error.startswith(f"cannot listen on 127.0.0.1 port {port}: ")
 
 
 @posix

@@ -288,6 +288,51 @@ def test_a_netrc_that_is_broken(places: Places, monkeypatch: pytest.MonkeyPatch)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
 
 
+# A server that asks for them
+
+
+def test_without_credentials_the_error_says_how_to_pass_them(
+    harness: Harness, server: FakeServer
+) -> None:
+    client = harness.client(URL, transport=server.transport)
+    with pytest.raises(AuthenticationError, match="Not authenticated") as caught:
+        harness.run(client.resource("/x").get())
+    assert str(caught.value) == "Not authenticated"
+    assert caught.value.__notes__ == [
+        f"GET {URL}/api/v1/x answered 401.",
+        "No credentials were sent. Pass user= and password=, token=, or token_file=, "
+        "or add the server to your netrc file.",
+    ]
+
+
+def test_credentials_of_a_machine_that_stayed_there_are_mentioned(
+    harness: Harness, server: FakeServer, places: Places
+) -> None:
+    places.netrc()
+    client = harness.client(f"http://{HOST}", transport=server.transport)
+    with pytest.raises(AuthenticationError) as caught:
+        harness.run(client.resource("/x").get())
+    assert (
+        "sent; those on this machine are not sent over plain http. " in caught.value.__notes__[1]
+    )
+
+
+def test_no_advice_where_credentials_were_sent(harness: Harness, server: FakeServer) -> None:
+    server.denial = 401
+    client = harness.client(URL, transport=server.transport, token=TOKEN)
+    denial = httpx.MockTransport(lambda request: httpx.Response(401, json={"detail": "no"}))
+    anonymous = harness.client(URL, transport=denial)
+    own = {"Authorization": "Bearer of-my-own"}
+    for call in (
+        lambda: client.resource("/x").get(),
+        lambda: anonymous.resource("/x").get(headers=own),
+        lambda: anonymous.login("me", PASSWORD),
+    ):
+        with pytest.raises(AuthenticationError) as caught:
+            harness.run(call())
+        assert len(caught.value.__notes__) == 1
+
+
 # Renewal
 
 

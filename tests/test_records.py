@@ -108,6 +108,12 @@ def test_a_whole_number_does_for_a_float():
     assert isinstance(ra, float)
 
 
+def test_zeros_at_the_end_of_a_text_are_left_out_as_a_table_leaves_them_out():
+    row = {**ROW, "file_name": "a.fits\0\0", "object": "\0", "comment": "a\0b"}
+    record = make_record(row, ScanType.TPI)
+    assert (record.file_name, record.source, record.comment) == ("a.fits", "", "a\0b")
+
+
 def test_the_type_is_in_the_row_where_there_are_several():
     row = {**ROW, "scan_type": "Images"}
     record = make_record(row, None)
@@ -156,7 +162,7 @@ def message(row: Any) -> str:
 
 def test_an_error_names_the_row_as_well_as_it_can_be_named():
     assert message({**ROW, "size": "big"}) == (
-        "the scan with the id 42 has the size 'big', which is not a whole number"
+        "the scan with the id 42 has the size 'big', which is not an integer"
     )
     assert message({"id": 42}) == "the scan with the id 42 has no file_name"
     assert message({"file_name": "a.fits"}) == "the scan with the file_name 'a.fits' has no id"

@@ -44,7 +44,7 @@ grad300_sdk/
 
 # What reads JSON and files takes plain data and knows no client.
 DATA = ["filters", "records", "pages", "columns", "tables", "fits"]
-DATA_MAY_IMPORT_FROM_THE_ENGINE = {"excerpt"}
+DATA_MAY_IMPORT_FROM_THE_ENGINE = {"excerpt", "warn"}
 
 IMPORTS_HTTPX = {
     f"{ENGINE}.{module}"

@@ -25,6 +25,29 @@ def test_defaults(name: str) -> None:
     assert "astropy.config" not in sys.modules
 
 
+def test_conf_shows_its_settings() -> None:
+    from grad300_sdk import conf
+
+    with conf.set_temp("timeout", 5.0):
+        lines = repr(conf).splitlines()
+    assert len(lines) == 1 + len(DEFAULTS)
+    assert "  timeout = 5.0" in lines
+
+
+def test_conf_shows_no_password() -> None:
+    from grad300_sdk import conf
+
+    with conf.set_temp("base_url", "https://me:s3cret@archive"):
+        assert "base_url = 'https://***@archive'" in repr(conf)
+
+
+def test_a_misspelt_setting_is_an_error() -> None:
+    from grad300_sdk import conf
+
+    with pytest.raises(AttributeError, match="no setting 'timout'; did you mean 'timeout'"):
+        conf.timout = 5
+
+
 @pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "ASTROPY_CONFIG_DIR", None])
 def test_a_configuration_file_is_looked_for(
     variable: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -232,7 +232,7 @@ class VOEvents(Node[M]):
         ``Terrestrial`` and ``MassGap``.
         """
         kind = code("voevent_type", voevent_type, CODES)
-        data = {"voevent_type": kind, "CoincComment": bool(coinc_comment), **more}
+        data = {"voevent_type": kind, "CoincComment": coinc_comment, **more}
         return send.json(JSON, data=form(**data))
 
 

@@ -20,7 +20,7 @@ from grad300_sdk.downloads.progress import (
     ProgressBar,
     progress_function,
 )
-from grad300_sdk.engine import Flow, Gather, Node, RootNode, check_integer
+from grad300_sdk.engine import Flow, Gather, Node, RootNode, check_integer, excerpt
 from grad300_sdk.engine.errors import AuthenticationError, Error
 from grad300_sdk.records import ScanRecord, ScanType
 
@@ -300,7 +300,7 @@ def _iterate(rows: Any) -> Iterator[object]:
             return iter(rows)
     raise TypeError(
         "rows must be a table, or a list of records, mappings, table rows or scans, "
-        f"not {rows!r:.60}"
+        f"not {excerpt(repr(rows))}"
     )
 
 
@@ -315,9 +315,12 @@ def _size(value: Any) -> int | None:
 def _required_value(row: object, name: str) -> Any:
     value = _value(row, name)
     if value is None:
+        # The raw rows of a single type have none.
+        source = "client.scans.search() or from table() or records()"
+        hint = f", as rows from {source} do" if name == "scan_type" else ""
         raise TypeError(
-            f"a record needs a {name!r}; pass a ScanRecord, a row of a table, or a mapping "
-            f"that has one, not {type(row).__name__} {row!r:.60}"
+            f"a record needs a {name!r}; pass a ScanRecord, a row of a table, or a mapping that "
+            f"has one{hint}, not {type(row).__name__} {excerpt(repr(row))}"
         )
     return value
 

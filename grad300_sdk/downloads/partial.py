@@ -254,8 +254,11 @@ class Partial:
             except FileExistsError:
                 continue
             except FileNotFoundError:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._opened = _create(self._path_of(number))
+                try:
+                    os.makedirs(self._folder, exist_ok=True)
+                    self._opened = _create(self._path_of(number))
+                except OSError as error:  # that the folder was missing is no news
+                    raise error from None
             self._has_state = True  # if a stale one stands there, it must go
             return
 

@@ -52,7 +52,9 @@ def progress_function(progress: Progress | bool | None) -> Progress | None:
     if find_spec("tqdm"):
         return ProgressBar()
     if progress:
-        raise ImportError('a progress bar needs tqdm: pip install "grad300-sdk[progress]"')
+        raise ImportError(
+            'a progress bar needs tqdm: python -m pip install "grad300-sdk[progress]"'
+        )
     return None
 
 

@@ -30,12 +30,12 @@ from .exploring.tree import Tree
 from .flow import Chunks, Exclusive, Flow, Gather, Items, ItemsFlow, Send, Sink
 from .keywords import public
 from .sending.redact import without_body
-from .sending.response import decode_error, decode_json, describe, describe_bytes
+from .sending.response import decode_error, decode_json, describe, describe_bytes, redact
 from .sending.session import OnRetry
 from .sending.upload import FileContent
 from .template import check_path
 from .text import excerpt, nearest, printable
-from .tracebacks import show_full_tracebacks
+from .tracebacks import show_full_tracebacks, warn
 
 __all__ = [
     "Anonymous",
@@ -89,6 +89,8 @@ __all__ = [
     "nearest",
     "printable",
     "public",
+    "redact",
     "show_full_tracebacks",
+    "warn",
     "without_body",
 ]

@@ -11,6 +11,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import SupportsIndex, TypeAlias, cast
@@ -31,6 +32,7 @@ __all__ = [
     "has_address",
 ]
 
+
 # The time-outs in seconds, by httpx's names; None for no limit.
 Timeouts: TypeAlias = dict[str, float | None]
 
@@ -48,11 +50,12 @@ def check_base_url(base_url: object) -> str:
         raise TypeError(f"base_url must be a str, not {type(base_url).__name__}")
     text = str(base_url).strip()
     # A URL that may contain a password or a token is not shown.
-    given = "what you passed" if re.search("[@?#]", text) else repr(text)
-    try:
+    given = "what you passed" if re.search(r"[@?#]|:[^/\d]", text) else repr(text)
+    url = None
+    with suppress(httpx.InvalidURL):  # its message may show a part of the URL
         url = httpx.URL(text)
-    except httpx.InvalidURL:
-        raise ValueError(f"base_url is not a URL: {given}") from None
+    if url is None:
+        raise ValueError(f"base_url is not a URL: {given}")
     if url.userinfo:
         raise ValueError("base_url holds a user name or password; pass user= and password=")
     if url.scheme not in ("http", "https") or not has_address(url):
@@ -89,7 +92,7 @@ def check_verify(verify: object) -> ssl.SSLContext | bool | str:
 def expand_user(name: str, path: str | os.PathLike[str]) -> Path:
     """Return a path whose ``~`` or ``~user`` is replaced by that user's home directory."""
     try:
-        return Path(path).expanduser()
+        expanded = Path(path).expanduser()
     except TypeError:
         raise TypeError(f"{name} must be a path, not {path!r}") from None
     except RuntimeError:
@@ -97,6 +100,9 @@ def expand_user(name: str, path: str | os.PathLike[str]) -> Path:
             f"{name} is {str(path)!r}, but that home directory can't be found; "
             "write the whole path"
         ) from None
+    if "\0" in str(expanded):
+        raise ValueError(f"{name} has a null character in it, which no path has")
+    return expanded
 
 
 def check_proxy(proxy: object, source: str = "proxy") -> httpx.Proxy | None:

@@ -7,6 +7,7 @@ import ssl
 import weakref
 from collections.abc import Callable, Mapping
 from copy import copy
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any, Self, TypedDict, TypeVar, cast
 
@@ -168,8 +169,9 @@ class Root(RootNode[M]):
         if transport is not None and not isinstance(transport, kind):
             needed = f"httpx.{kind.__name__}"
             raise TypeError(f"transport of {name} must be an {needed}, not {transport!r}")
-        if on_retry is not None and not callable(on_retry):
-            raise TypeError(f"on_retry must be a function, not {type(on_retry).__name__}")
+        if on_retry is not None and (not callable(on_retry) or iscoroutinefunction(on_retry)):
+            given = "an async one" if callable(on_retry) else type(on_retry).__name__
+            raise TypeError(f"on_retry must be a function that is called at once, not {given}")
         base_url = check_base_url(base_url)
         checked_proxy = check_proxy(proxy)
         chain = credential_chain
@@ -413,6 +415,8 @@ class Root(RootNode[M]):
             raise AttributeError(
                 f"{name} can't be set; client.with_options({name}=...) returns a copy with it"
             )
+        if name == "token":
+            raise AttributeError("token can't be set; use client.set_token(...)")
         super().__setattr__(name, value)
 
     def close(self: Root[Sync]) -> None:

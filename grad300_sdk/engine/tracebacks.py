@@ -1,16 +1,20 @@
-"""Tracebacks without the frames of the engine and of the libraries below it."""
+"""Tracebacks and warnings that show the user's line, not the engine and the libraries below it."""
 
 from __future__ import annotations
 
-from types import TracebackType
+import sys
+import warnings
+from types import FrameType, TracebackType
 
-__all__ = ["short_tracebacks", "shorten", "show_full_tracebacks"]
+from .errors import EngineWarning
+
+__all__ = ["short_tracebacks", "shorten", "show_full_tracebacks", "warn"]
 
 # Modules whose frames tell a user nothing: this package's, and those that it sends by.
 _INTERNAL = {
     __name__.partition(".")[0],
     *("anyio", "h11", "httpcore", "httpx", "msgspec", "sniffio", "trio"),
-    *("asyncio", "contextlib", "socket", "ssl"),
+    *("asyncio", "contextlib", "importlib", "socket", "ssl"),
 }
 _is_full = False
 
@@ -66,14 +70,53 @@ class _Shortening:
 short_tracebacks = _Shortening()
 
 
+def warn(message: str, category: type[Warning] = EngineWarning) -> None:
+    """Issue a warning that names the user's line, however many internal frames are below it.
+
+    Parameters
+    ----------
+    message : str
+        The text of the warning.
+    category : type
+        Its class.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from grad300_sdk.engine import warn
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn("the note is empty")
+    >>> print(caught[0].category.__name__, caught[0].message)
+    EngineWarning the note is empty
+    """
+    # A stacklevel would have to be counted anew for each call, and skip_file_prefixes is 3.12's.
+    frame = sys._getframe(1)
+    while _is_internal(frame) and frame.f_back is not None:
+        frame = frame.f_back
+    variables = frame.f_globals
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        variables.get("__name__"),
+        variables.setdefault("__warningregistry__", {}),
+    )
+
+
 def _without_internal(traceback: TracebackType | None) -> TracebackType | None:
     frames: list[TracebackType] = []
     while traceback is not None:
-        module = traceback.tb_frame.f_globals.get("__name__", "")
-        if module.partition(".")[0] not in _INTERNAL:
+        if not _is_internal(traceback.tb_frame):
             frames.append(traceback)
         traceback = traceback.tb_next
     kept: TracebackType | None = None
     for frame in reversed(frames):
         kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return kept
+
+
+def _is_internal(frame: FrameType) -> bool:
+    module = frame.f_globals.get("__name__") or ""
+    return str(module).partition(".")[0] in _INTERNAL

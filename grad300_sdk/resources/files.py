@@ -291,5 +291,7 @@ def _read(response: httpx.Response, read: Callable[[bytes], T]) -> T:
     try:
         return read(response.content)
     except DecodeError as error:
-        kind = excerpt(response.headers.get("Content-Type", "no content type"))
-        raise decode_error(response, f"{kind}: {error}") from error
+        reason = str(error)
+    # Not within `except`: that error may quote a secret, and would be this one's context.
+    kind = excerpt(response.headers.get("Content-Type", "no content type"))
+    raise decode_error(response, f"{kind}: {reason}")

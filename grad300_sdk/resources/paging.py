@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from grad300_sdk.engine import Flow, Gather, Items, ItemsFlow, check_integer
+from grad300_sdk.engine import Flow, Gather, Items, ItemsFlow, check_integer, warn
 from grad300_sdk.errors import Grad300Warning
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.pages import Page, Rows, Selectable
@@ -20,11 +20,18 @@ __all__ = ["PageSizes", "Paginator", "Row", "Search", "fetch_all", "iterate"]
 Row: TypeAlias = dict[str, Any]
 S = TypeVar("S", bound=Selectable)
 
-# So many rows, or pages a connection, are fetched before they are joined.
+# So many rows, or pages a connection, are fetched in one round.
 _ROWS_A_ROUND = 50_000
 _PAGES_A_ROUND = 4
+# From so many pages on, they are joined.
+_PARTS = 16
+# No server caps its pages below this: a shorter one that is repeated is all that it has, as is a
+# mock's one page.
+LOWEST_CAP = 10
 # Ids are noted in bits, so many in an integer.
 _BITS = 64
+
+_logger = logging.getLogger(__name__)
 
 
 class PageSizes(Protocol):
@@ -98,12 +105,19 @@ class IdSet:
 class Paginator(Generic[S]):
     """The pages of one listing.
 
+    Rows that are inserted while several pages are fetched at once may push others from a page that
+    is still to come to one that has come already. They also push rows from a page that has come to
+    one that is still to come, where they are repeated. So where a row is on two pages, the walk
+    goes back to where nothing can have been missed, and goes on one page at a time.
+
     Parameters
     ----------
     search : Search
         What is wanted.
     fetch : callable
         Returns the flow that fetches the page at an offset.
+    max_connections : int
+        How many pages are fetched at once, at most.
     found : int
         The number of wanted rows so far, those of other listings included.
 
@@ -118,22 +132,32 @@ class Paginator(Generic[S]):
     """
 
     def __init__(
-        self, search: Search, fetch: Callable[[int], Flow[Page[S]]], found: int = 0
+        self,
+        search: Search,
+        fetch: Callable[[int], Flow[Page[S]]],
+        max_connections: int,
+        found: int = 0,
     ) -> None:
         self.fetch = fetch
         self.found = found
         self.is_truncated = False
         self.is_done = False
         self._search = search
+        self._max_connections = max_connections
         self._seen = IdSet()
         self._offset = 0
+        self._sure = 0  # no row before this offset can have been missed
+        self._furthest = 0  # where the walk was when it went back
         self._largest = 0
         self._has_full_pages = False
+        # Of the pages that are fetched at once: whether one may be the last, and their ids.
         self._has_ended = False
+        self._fetched: set[int | str] = set()
 
     def accept_first(self, page: Page[S], sizes: PageSizes) -> S:
         """Return the wanted rows of the first page, and judge from its size what may follow."""
-        rows = self.accept(page)
+        rows = self._accept_page(page)
+        self._sure = self._offset
         page_size, known = self._search.page_size, sizes.largest_full_page
         self._has_full_pages = len(page.ids) >= page_size
         if self._has_full_pages:
@@ -142,22 +166,103 @@ class Paginator(Generic[S]):
             self.is_done = True
         return rows
 
-    def accept(self, page: Page[S]) -> S:
+    def accept(self, pages: Sequence[Page[S]]) -> Iterator[S]:
+        """Yield the wanted rows of the next pages, and note whether there may be more."""
+        is_alone = len(pages) == 1
+        is_doubtful = not is_alone or self._sure < self._offset
+        if self._max_connections > 1 and is_doubtful and self._have_moved(pages):
+            self._furthest, self._offset = self._offset, self._sure
+            self._max_connections = 1
+            return
+        self._sure = self._offset
+        size = self._largest
+        for page in pages:
+            yield self._accept_page(page)
+            if self.is_done:
+                return
+            if self._largest > size and not is_alone:  # the following pages begin within this one
+                self._max_connections = 1
+                return
+        if is_alone:
+            self._sure = self._offset
+
+    def next_pages(self, count: float) -> Iterator[Flow[Page[S]]]:
+        """Yield the flows that fetch the next pages, as long as there may be more of them."""
+        self._has_ended = False
+        self._fetched = set()
+        count = min(count, self._pages_needed())
+        offset, end = self._offset, self._offset + count * self._largest
+        while offset < end and not self._has_ended:
+            yield self._fetch_next(offset)
+            offset += self._largest
+
+    def remaining_pages(self) -> Iterator[Flow[Page[S]]]:
+        """Yield the flows that fetch many of the pages that may follow.
+
+        A short first page may be the last one, or all that the server sends at once: then one
+        more is fetched, which tells.
+        """
+        count = 1
+        if self._has_full_pages and self._max_connections > 1:
+            rows = _ROWS_A_ROUND // max(self._largest, 1)
+            count = max(_PAGES_A_ROUND * self._max_connections, rows)
+        self._has_full_pages = True
+        return self.next_pages(count)
+
+    def pages_ahead(self) -> Iterator[int]:
+        """Yield how many pages to fetch at once: twice as many each time."""
+        count = 2 if self._has_full_pages else 1
+        while not self.is_done:
+            count = min(count, self._max_connections)
+            yield int(min(count, self._pages_needed()))
+            count *= 2
+
+    def _fetch_next(self, offset: int) -> Flow[Page[S]]:
+        page = yield from self.fetch(offset)
+        new = {id_ for id_ in page.ids if id_ is not None} - self._fetched
+        self._fetched |= new
+        if len(page.ids) < self._largest or all(id_ in self._seen for id_ in new):
+            self._has_ended = True
+        return page
+
+    def _have_moved(self, pages: Sequence[Page[S]]) -> bool:
+        """Return whether a row was on another page before, so that others may have been missed."""
+        earlier: set[int | str] = set()
+        for page in pages:
+            ids = {id_ for id_ in page.ids if id_ is not None}
+            repeated = [id_ for id_ in ids if id_ in earlier or id_ in self._seen]
+            if len(repeated) == len(ids):  # the listing ends here
+                return False
+            if repeated:
+                return True
+            earlier |= ids
+        return False
+
+    def _accept_page(self, page: Page[S]) -> S:
         """Return the wanted rows of the next page, and note whether it is the last one."""
         size = len(page.ids)
-        if self.is_done:
-            return page.rows.select([])
+        # Where the walk was before, a row without an id is not new.
+        rewalked = self._furthest - self._offset
+        is_repeated = [
+            position < rewalked if id_ is None else not self._seen.add(id_)
+            for position, id_ in enumerate(page.ids)
+        ]
+        has_new = any(
+            id_ is not None and not r for id_, r in zip(page.ids, is_repeated, strict=True)
+        )
         self.is_done = not size or size < self._largest
-        wanted, has_new = self._wanted(page)
-        if self._offset and size and not has_new:
+        if self._offset and size and not has_new and rewalked <= 0:
             self.is_done = self.is_truncated = True
-            warnings.warn(
+            message = (
                 f"the server repeats its rows from the offset {self._offset} on, as one does that "
-                "ignores 'offset'; rows may be missing",
-                Grad300Warning,
-                stacklevel=2,
+                "ignores 'offset'; rows may be missing"
             )
+            if self._offset < min(self._search.page_size, LOWEST_CAP):
+                _logger.info(message)
+            else:
+                warn(message, Grad300Warning)
             return page.rows.select([])
+        wanted = [position for position in page.positions if not is_repeated[position]]
         if self._search.max_results is not None:
             wanted = wanted[: self._search.max_results - self.found]
         self.found += len(wanted)
@@ -169,47 +274,6 @@ class Paginator(Generic[S]):
         ranks = {position: rank for rank, position in enumerate(page.positions)}
         return page.rows.select([ranks[position] for position in wanted])
 
-    def next_pages(self, count: float) -> Iterator[Flow[Page[S]]]:
-        """Yield the flows that fetch the next pages, as long as there may be more of them."""
-        count = min(count, self._pages_needed())
-        offset, end = self._offset, self._offset + count * self._largest
-        while offset < end and not self._has_ended:
-            yield self._fetch_next(offset)
-            offset += self._largest
-
-    def remaining_pages(self, fewest: int) -> Iterator[Flow[Page[S]]]:
-        """Yield the flows that fetch many of the pages that may follow: `fewest`, if there are.
-
-        A short first page may be the last one, or all that the server sends at once: then one
-        more is fetched, which tells.
-        """
-        count = max(fewest, _ROWS_A_ROUND // max(self._largest, 1))
-        pages = self.next_pages(count if self._has_full_pages else 1)
-        self._has_full_pages = True
-        return pages
-
-    def pages_ahead(self, most: int) -> Iterator[int]:
-        """Yield how many pages to fetch at once: twice as many each time."""
-        count = 2 if self._has_full_pages else 1
-        while not self.is_done:
-            yield int(min(count, self._pages_needed()))
-            count = min(2 * count, most)
-
-    def _fetch_next(self, offset: int) -> Flow[Page[S]]:
-        page = yield from self.fetch(offset)
-        has_new = any(id_ is not None and id_ not in self._seen for id_ in page.ids)
-        if len(page.ids) < self._largest or not has_new:
-            self._has_ended = True
-        return page
-
-    def _wanted(self, page: Page[S]) -> tuple[list[int], bool]:
-        """Return the positions of the wanted rows, each once, and whether any row is new."""
-        is_repeated = [id_ is not None and not self._seen.add(id_) for id_ in page.ids]
-        has_new = any(
-            id_ is not None and not r for id_, r in zip(page.ids, is_repeated, strict=True)
-        )
-        return [p for p in page.positions if not is_repeated[p]], has_new
-
     def _pages_needed(self) -> float:
         """Return the fewest pages that hold what is missing, if each is full of wanted rows."""
         if self._search.max_results is None:
@@ -217,18 +281,16 @@ class Paginator(Generic[S]):
         return math.ceil((self._search.max_results - self.found) / max(self._largest, 1))
 
 
-def iterate(
-    paginator: Paginator[Rows[Row]], sizes: PageSizes, max_connections: int
-) -> ItemsFlow[Row]:
+def iterate(paginator: Paginator[Rows[Row]], sizes: PageSizes) -> ItemsFlow[Row]:
     """Yield the wanted rows, and whatever it takes to fetch them.
 
     One, two, four, eight pages are fetched at once, so that little is fetched in vain where the
     reader stops early.
     """
     yield Items(paginator.accept_first((yield from paginator.fetch(0)), sizes))
-    for count in paginator.pages_ahead(max_connections):
-        for page in (yield Gather(paginator.next_pages(count), count)):
-            yield Items(paginator.accept(page))
+    for count in paginator.pages_ahead():
+        for rows in paginator.accept((yield Gather(paginator.next_pages(count), count))):
+            yield Items(rows)
 
 
 def fetch_all(
@@ -245,17 +307,20 @@ def fetch_all(
     while running := [
         index for index, paginator in enumerate(paginators) if not paginator.is_done
     ]:
-        for pages, parts in zip(joined, rows, strict=True):
-            if len(parts) > max_connections:
-                pages.append(parts[0].join(parts[1:]))
+        for whole, parts in zip(joined, rows, strict=True):
+            if len(parts) > _PARTS:
+                whole.append(parts[0].join(parts[1:]))
                 parts.clear()
         flows = (
             _with_index(index, flow)
             for index in running
-            for flow in paginators[index].remaining_pages(_PAGES_A_ROUND * max_connections)
+            for flow in paginators[index].remaining_pages()
         )
+        fetched: dict[int, list[Page[S]]] = {index: [] for index in running}
         for index, page in (yield Gather(flows, max_connections)):
-            rows[index].append(paginators[index].accept(page))
+            fetched[index].append(page)
+        for index, pages in fetched.items():
+            rows[index] += paginators[index].accept(pages)
     return [page for pair in zip(joined, rows, strict=True) for part in pair for page in part]
 
 

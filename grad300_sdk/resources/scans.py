@@ -28,10 +28,13 @@ from grad300_sdk.engine import (
     Sender,
     check_integer,
     child,
+    decode_error,
     decode_json,
     endpoint,
     iterator,
+    redact,
 )
+from grad300_sdk.errors import DecodeError
 from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.pages import Page, PageReader, RecordReader, RowReader, Selectable
 from grad300_sdk.records import ScanRecord, ScanType, drop_faults, make_record
@@ -133,7 +136,12 @@ class Scan(Node[M], template="{+parent}{scan_id}"):
         ...     print(record.source, record.date.isoformat())
         sun 2025-01-30T09:30:00+00:00
         """
-        return make_record((yield from self.get.flow()), self.scan_type)
+        response = yield from send.response(expects_json=True)
+        row = decode_json(response, dict[str, Any])
+        try:
+            return make_record(row, self.scan_type)
+        except DecodeError as error:
+            raise decode_error(response, f"a bad row: {error}") from None
 
 
 class Listing(Node[M], ABC):
@@ -190,7 +198,7 @@ class Listing(Node[M], ABC):
         """
         search = Search.from_arguments(**options)
         for paginator in self._paginators(search, RowReader):
-            yield from iterate(paginator, self._sizes, self.client.max_connections)
+            yield from iterate(paginator, self._sizes)
 
     def _records(self, send: Sender, **options: Unpack[ListingOptions]) -> Flow[list[ScanRecord]]:
         """List the scans that match, as records.
@@ -381,9 +389,9 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         def fetch(offset: int) -> Flow[Page[S]]:
             params = _page_params(offset, search.page_size, search.filters)
             response = yield Send(method="GET", path=self.path, params=params, expects_json=True)
-            return reader.read(partial(decode_json, response))
+            return reader.read(partial(decode_json, response), partial(redact, response))
 
-        return Paginator(search, fetch, found)
+        return Paginator(search, fetch, self.client.max_connections, found)
 
 
 class Scans(Listing[M], template="{+parent}/scans"):

@@ -8,7 +8,9 @@ from importlib.util import find_spec
 
 for _module in ("fastapi", "jwt", "python_multipart", "uvicorn"):
     if find_spec(_module) is None:
-        raise ImportError(f'the sandbox needs {_module}: pip install "grad300-sdk[sandbox]"')
+        raise ImportError(
+            f'the sandbox needs {_module}: python -m pip install "grad300-sdk[sandbox]"'
+        )
 
 from grad300_sdk.sandbox.server import Sandbox  # noqa: E402 - after the check
 

@@ -45,13 +45,14 @@ class Scan(TypedDict):
     nsamples: int
 
 
-BEAM_WIDTH = 4.0338  # full width at half maximum in degrees: BMAJ in the images
+BEAM_WIDTH = 4.03376144265431  # full width at half maximum in degrees: BMAJ in the images
 PIXEL_WIDTH = BEAM_WIDTH / 10
 IMAGE_SIDES = (3, 13, 27, 31, 37, 39, 51, 63, 75)
 
 BASE_FREQUENCY = 1_398_000_000.0  # Hz: BASEFREQ in the spectra
 BANDWIDTH = 62_500_000.0  # Hz: BANDWID in the spectra
 CHANNELS = 1024
+CHANNEL_WIDTH = float(f"{BANDWIDTH / (CHANNELS - 1):.15g}")  # Hz: BNDRES in the spectra
 # Hz; Hellwig et al. 1970, IEEE Trans. Instrum. Meas. 19, 200.
 HYDROGEN_LINE = 1_420_405_751.7667
 
@@ -62,13 +63,13 @@ _SPECTRUM_HEADER = 3 * BLOCK
 _IMAGE_HEADER = 2 * BLOCK
 
 _POINTING = (
-    ("JD", "Days"),
-    ("Azimuth", "Degree"),
-    ("Elevation", "Degree"),
-    ("Az_Offset", "Degree"),
-    ("El_Offset", "Degree"),
-    ("Gal_Long", "Degree"),
-    ("Gal_Lat", "Degree"),
+    ("JD", "d"),
+    ("Azimuth", "deg"),
+    ("Elevation", "deg"),
+    ("Az_Offset", "deg"),
+    ("El_Offset", "deg"),
+    ("Gal_Long", "deg"),
+    ("Gal_Lat", "deg"),
 )
 _POWERS = ("LEFT_POL", "RIGHT_POL", "LEFT_FILT", "RIGHT_FILT")
 _CONVERTERS = tuple(f"BBC{number:02d}u" for number in range(9, 17))
@@ -180,8 +181,8 @@ def _tpi_file(scan: Scan, random: np.random.Generator) -> bytes:
     markers = np.array([f"TPI {number:03d}".ljust(16) for number in range(sweep.max() + 1)], "S16")
     rows["MARKER"] = markers[sweep]
 
-    units = dict(_POINTING) | dict.fromkeys(counts, "count")
-    cards = _table_cards("TPI", rows.dtype, count, units) + _scan_cards(scan)
+    units = dict(_POINTING) | dict.fromkeys(counts, "ct")
+    cards = _table_cards(rows.dtype, count, units) + _scan_cards(scan, diameter=0)
     return _empty_primary() + _header(cards, _TABLE_HEADER) + rows.tobytes()
 
 
@@ -197,7 +198,7 @@ def _spectrum_file(scan: Scan, random: np.random.Generator, statuses: tuple[str,
     _fill_pointing(rows, jd, *sky.position(scan["object"], jd), beside, np.zeros(count))
 
     channel = np.arange(CHANNELS, dtype=np.float64)
-    frequency = BASE_FREQUENCY + BANDWIDTH / CHANNELS * channel
+    frequency = BASE_FREQUENCY + CHANNEL_WIDTH * channel
     position = 2.0 * (channel + 0.5) / CHANNELS - 1.0
     bandpass = 2.0e6 * (1.0 - position**8) * (1.0 + 0.1 * position)
     line = 0.08 * _gaussian(frequency - HYDROGEN_LINE, 300e3)
@@ -210,13 +211,9 @@ def _spectrum_file(scan: Scan, random: np.random.Generator, statuses: tuple[str,
     rows["STATUS"] = np.char.ljust(status, 4).astype("S4")
     rows["MARKER"] = [f"SPECTRUM {index:03d}".rjust(16) for index in range(count)]
 
-    units = dict(_POINTING) | {"LEFT_POL": "count", "RIGHT_POL": "count"}
-    cards = _table_cards("SPECTRUM", rows.dtype, count, units) + _scan_cards(scan)
-    cards += [
-        _card("BASEFREQ", BASE_FREQUENCY, "[Hz] frequency of the first channel"),
-        _card("BANDWID", BANDWIDTH, "[Hz] width of the band"),
-        _card("NCHAN", CHANNELS, "number of channels"),
-    ]
+    units = dict(_POINTING) | {"LEFT_POL": "ct", "RIGHT_POL": "ct"}
+    cards = _table_cards(rows.dtype, count, units) + _scan_cards(scan, diameter=3)
+    cards += _frequency_cards()
     return _empty_primary() + _header(cards, _SPECTRUM_HEADER) + rows.tobytes()
 
 
@@ -232,28 +229,31 @@ def _image_file(scan: Scan, random: np.random.Generator) -> bytes:
     visited[side // 2, side // 2] = True
     pixels = np.where(visited, counts, 0.0).astype(">i2")
 
+    middle = (side + 1) // 2
     cards = [
-        _card("SIMPLE", True, "conforms to FITS standard"),
-        _card("BITPIX", 16, "array data type"),
-        _card("NAXIS", 2, "number of array dimensions"),
-        _card("NAXIS1", side),
-        _card("NAXIS2", side),
-        *_scan_cards(scan),
-        _card("BUNIT", "count", "unit of the pixels"),
-        _card("BMAJ", BEAM_WIDTH, "[deg] width of the beam"),
-        _card("BMIN", BEAM_WIDTH, "[deg] width of the beam"),
-        _card("BPA", 0.0, "[deg] position angle of the beam"),
+        _card("SIMPLE", True, "Standard FITS Format"),
+        _card("BITPIX", 16, "16 bits ASCII"),
+        _card("NAXIS", 2, "No image data"),
+        _card("NAXIS1", side, "Bytes per row"),
+        _card("NAXIS2", side, "NAXIS2 is ydimension of table array"),
+        _card("EXTEND", False, "Extensions are not present"),
+        *_scan_cards(scan, diameter=0),
+        _card("CRPIX1", middle, "X coordinate of reference pixel"),
+        _card("CRPIX2", middle, "Y coordinate of reference pixel"),
+        _card("CRVAL1", round(scan["ra"] * 15.0, 8), "R.A. of reference pixel in DEGREES"),
+        _card("CRVAL2", scan["dec"], "Dec of reference pixel in DEGREES"),
+        _card("CDELT1", PIXEL_WIDTH, "R.A. physical increment in DEGREES"),
+        _card("CDELT2", -PIXEL_WIDTH, "Dec physical increment in DEGREES"),
         # The telescope's software omits the quotes around these four strings.
         "CTYPE1  = RA  / type of X Axis",
         "CTYPE2  = DEC  / type of Y Axis",
-        "CUNIT1  = deg  / unit of X Axis",
-        "CUNIT2  = deg  / unit of Y Axis",
-        _card("CRVAL1", round(scan["ra"] * 15.0, 8), "value at the reference pixel"),
-        _card("CRVAL2", scan["dec"], "value at the reference pixel"),
-        _card("CRPIX1", (side + 1) / 2, "reference pixel"),
-        _card("CRPIX2", (side + 1) / 2, "reference pixel"),
-        _card("CDELT1", -PIXEL_WIDTH, "width of a pixel"),
-        _card("CDELT2", PIXEL_WIDTH, "height of a pixel"),
+        "CUNIT1  = deg  / units of X Axis",
+        "CUNIT2  = deg  / units of Y Axis",
+        # In free format, as are those of _frequency_cards.
+        f"BMAJ    = {BEAM_WIDTH!r}       / Main beam major axis size",
+        f"BMIN    = {BEAM_WIDTH!r}       / Main beam minor axis size",
+        *_frequency_cards(),
+        *["COMMENT *"] * 9,
     ]
     return _header(cards, _IMAGE_HEADER) + pixels.tobytes()
 
@@ -311,9 +311,7 @@ def _empty_primary() -> bytes:
     return _header(cards, BLOCK)
 
 
-def _table_cards(
-    name: str, row: np.dtype[np.void], count: int, units: dict[str, str]
-) -> list[str]:
+def _table_cards(row: np.dtype[np.void], count: int, units: dict[str, str]) -> list[str]:
     """Return the cards that describe a binary table."""
     codes = {"f8": "1D", "i4": "1J", "S4": "4A", "S16": "16A"}
     cards = [
@@ -325,7 +323,6 @@ def _table_cards(
         _card("PCOUNT", 0, "number of group parameters"),
         _card("GCOUNT", 1, "number of groups"),
         _card("TFIELDS", len(row.names or ()), "number of columns"),
-        _card("EXTNAME", name, "name of the table"),
     ]
     for index, column in enumerate(row.names or (), start=1):
         code = codes.get(row[column].str.lstrip(">|"), f"{CHANNELS}K")
@@ -335,27 +332,54 @@ def _table_cards(
     return cards
 
 
-def _scan_cards(scan: Scan) -> list[str]:
+def _scan_cards(scan: Scan, diameter: int) -> list[str]:
     """Return the cards about the telescope and the scan, with the faults of the real ones."""
     # A project may contain an underscore: 20250204-093521_TPI-CSCAN_LON-SUN_04#_01#.fits.
     project, _, rest = scan["file_name"].split("-", 2)[2].rpartition("-")
     tag, sub_scan = (part.rstrip("#") for part in rest.removesuffix(".fits").split("_")[-2:])
+    start, end = scan["date_obs"] or scan["date"], scan["date_end"] or scan["date"]
     return [
-        _card("ORIGIN", "OHP", "Observatoire de Haute-Provence"),
-        _card("TELESCOP", "GRAD300", "name of the telescope"),
-        # The equals sign is in column 10; the FITS standard requires column 9.
-        f"DIAMETER ={3:>21}  / [m] diameter of the dish",
-        _card("SITELAT", sky.LATITUDE, "[deg] latitude"),
-        _card("SITELONG", sky.LONGITUDE, "[deg] longitude, east"),
-        _card("SITEELEV", sky.HEIGHT, "[m] height"),
+        "ORIGIN  = 'RADIOUNIVERSE_PRO'  / Origin of data",
+        f"DATE-OBS= '{start}'         / UTC of start observ",
+        f"DATE-END= '{end}'         / UTC of end observ",
         f"HIERARCH Project_Name= '{project}'",
         f"HIERARCH Scan Tag= '{int(tag)}'",
-        f"HIERARCH Sub Scan= '{int(sub_scan)}'",
-        f"OBJECT  = '{scan['object']:>8}'           / name of the source",
-        _card("RA", scan["ra"], "[h] right ascension"),
-        _card("DEC", scan["dec"], "[deg] declination"),
-        _card("DATE-OBS", scan["date_obs"] or scan["date"], "start, UTC"),
-        _card("DATE-END", scan["date_end"] or scan["date"], "end, UTC"),
+        f"HIERARCH SubScanID= '{int(sub_scan)}'",
+        "HIERARCH ScheduleName= ''",
+        _card("MJD", 0, "MJD"),
+        _card("LST", 0, "LST"),
+        # The telescope's software leaves these, and several of those that follow, at 0.
+        _card("SITELAT", 0, "The Site Latitude"),
+        _card("SITELONG", 0, "The Site Longitude"),
+        _card("SITEELEV", 0, "The Site Elevation"),
+        _card("RA", scan["ra"], "RA at t=0"),
+        _card("DEC", scan["dec"], "DEC at t=0"),
+        _card("SUNANGLE", 0, "Angle between the sun and the target"),
+        _card("TELAPSE", 0, "Time elapsed"),
+        _card("AIRMASS", 0, "Airmass"),
+        f"AUTHOR  = '{'':19}' / Author name",
+        f"OBSERVER= '{'':19}' / Observer name",
+        f"OBJECT  = '{scan['object']:>19}' / Object observed",
+        _card("EQUINOX", 2000.0, "In years for the celestial coordinate system"),
+        # The equals sign is in column 10; the FITS standard requires column 9.
+        f"DIAMETER ={diameter:>21}  / TELESCOPE diameter",
+        f"FRONTEND= '{'':19}' / Description of frontend device",
+        f"BACKEND = '{'':19}' / Description of backend device",
+        _card("TCAL", 0, "Constant radio calibration factor (Jy)"),
+    ]
+
+
+def _frequency_cards() -> list[str]:
+    """Return the cards about frequencies."""
+    return [
+        "OBSFREQ = 1429250000             / Observed frequency (Hz)",
+        f"RESTFRQ = {HYDROGEN_LINE!r}        / Rest Frequency (Hz)",
+        f"SPECSYS = '{'LSRK':19}' / Spectral reference frame",
+        _card("BNDRES", CHANNEL_WIDTH, "Spectral resolution (Hz)"),
+        _card("BASEFREQ", round(BASE_FREQUENCY), "Baseband frequency (Hz)"),
+        _card("BANDWID", round(BANDWIDTH), "The bandwidth (Hz)"),
+        f"POLARIZ = '{'L,R':19}' / POLARIZATION H,V,RC,LC",
+        "VLSR    = 0                      / The VLSR",
     ]
 
 

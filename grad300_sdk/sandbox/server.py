@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import math
 import os
 import secrets
 import socket
 import threading
+from collections.abc import Callable
+from difflib import get_close_matches
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ParamSpec, Self
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -17,8 +21,26 @@ from starlette.types import Receive, Scope, Send
 from grad300_sdk.sandbox.application import Accounts, FaultInjection, build_application
 from grad300_sdk.sandbox.archive import Archive
 
+P = ParamSpec("P")
+
 USER = "student@example.com"
 TOKEN_LIFETIME = 8 * 24 * 3600.0  # seconds
+
+
+def _suggesting_keywords(init: Callable[P, None]) -> Callable[P, None]:
+    """Have the error for a misspelt keyword of the sandbox suggest the nearest one."""
+    names = list(inspect.signature(init).parameters)
+
+    @functools.wraps(init)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        for name in kwargs:
+            if name not in names:
+                near = get_close_matches(name, names, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise TypeError(f"Sandbox() got an unexpected keyword argument {name!r}{hint}")
+        init(*args, **kwargs)
+
+    return checked
 
 
 class Sandbox:
@@ -72,6 +94,7 @@ class Sandbox:
     True
     """
 
+    @_suggesting_keywords
     def __init__(
         self,
         *,
@@ -95,7 +118,7 @@ class Sandbox:
         _check_number("failure_rate", failure_rate, 1.0)
         _check_number("token_lifetime", token_lifetime)
         if not isinstance(host, str):
-            raise TypeError(f"host must be a string, not {host!r}")
+            raise TypeError(f"host must be a str, not {host!r}")
         for name, flag in (("ignore_filters", ignore_filters), ("ignore_offset", ignore_offset)):
             if not isinstance(flag, bool):
                 raise TypeError(f"{name} must be True or False, not {flag!r}")
@@ -147,7 +170,8 @@ class Sandbox:
         if self._running is None:
             try:
                 self._archive.open()
-                self._running = _ServerThread(self.app, _open_listener(self._host, self._port))
+                listener = _open_named_listener(self._host, self._port)
+                self._running = _ServerThread(self.app, listener)
             except BaseException:
                 self._archive.close()
                 raise
@@ -270,6 +294,15 @@ def _suppress_cancellation(app: Any) -> Any:
     return wrapped
 
 
+def _open_named_listener(host: str, port: int) -> socket.socket:
+    """Open a listener; an error names the address."""
+    try:
+        return _open_listener(host, port)
+    except OSError as error:
+        reason = f"cannot listen on {host} port {port}: {error.strerror}"
+        raise OSError(error.errno, reason) from None
+
+
 def _open_listener(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     # asyncio disables Nagle's algorithm, which would delay each response by 40 ms, only if the
@@ -289,9 +322,9 @@ def _open_listener(host: str, port: int) -> socket.socket:
 
 def _check_integer(name: str, value: object, lowest: int, highest: int | None = None) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
+        raise TypeError(f"{name} must be an integer, not {value!r}")
     if value < lowest or (highest is not None and value > highest):
-        bounds = f"{lowest} or above" if highest is None else f"from {lowest} to {highest}"
+        bounds = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
         raise ValueError(f"{name} must be {bounds}, not {value!r}")
 
 
@@ -299,5 +332,6 @@ def _check_number(name: str, value: object, highest: float = math.inf) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, not {value!r}")
     if not (0.0 <= value <= highest and math.isfinite(value)):
-        bounds = "0 or above" if highest == math.inf else f"from 0 to {highest:g}"
+        is_open = highest == math.inf
+        bounds = "a finite number of at least 0" if is_open else f"from 0 to {highest:g}"
         raise ValueError(f"{name} must be {bounds}, not {value!r}")

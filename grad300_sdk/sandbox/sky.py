@@ -8,10 +8,10 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-# Observatoire de Haute-Provence (Minor Planet Center code 511): 43 55 51 N, 5 42 48 E, 650 m.
-LATITUDE = 43.9308
-LONGITUDE = 5.7133
-HEIGHT = 650.0
+# The Observatoire de Haute-Provence, as the users of the telescope give its position.
+LATITUDE = 43.933
+LONGITUDE = 5.7153
+HEIGHT = 654.8
 
 JD_J2000 = 2451545.0
 JD_UNIX_EPOCH = 2440587.5

@@ -137,6 +137,9 @@ async def unread() -> AsyncIterator[int]:
     ("wrong", "error", "says"),
     [
         ([{"id": 3}], TypeError, r"rows\[0\]: .*'scan_type'.*dict \{'id': 3\}"),
+        ([{"id": 3}], TypeError, r"as rows from client\.scans\.search\(\) .* do"),
+        ([{"id": 3, "x": "x" * 99}], TypeError, "xxx…$"),
+        ({"id": "x" * 99}, TypeError, "xxx…$"),
         ([*rows(2), {"scan_type": "TPI"}], TypeError, r"rows\[2\]: .*'id'"),
         ([{"scan_type": "TPI", "id": None}], TypeError, r"rows\[0\]: .*'id'"),
         ([{"scan_type": "TPI", "id": True}], TypeError, r"rows\[0\]: id"),

@@ -481,3 +481,22 @@ def test_a_folder_in_the_place_of_the_file(
         assert "overwrite=True" not in str(caught.value)
     assert len(server.requests) == 1  # where only the server knows what the file is called
     assert_nothing_hidden(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["blocked", "blocked/below/it"])
+def test_a_folder_that_cannot_be_made_is_one_error(
+    harness: Harness, wire: Callable[..., Wire], tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "blocked").symlink_to(tmp_path / "missing" / "file")
+    client = harness.client(wire(whole()).url, retries=0, force_noauth=True)
+    with pytest.raises(OSError, match="blocked") as caught:
+        harness.run(client.scans["TPI"][1].file.save(tmp_path / folder))
+    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+
+
+def test_a_folder_with_a_null_character_is_named(harness: Harness, tmp_path: Path) -> None:
+    client = harness.client("https://archive", force_noauth=True)
+    with pytest.raises(ValueError, match="destination_dir has a null character"):
+        harness.run(client.scans["TPI"][1].file.save(f"{tmp_path}\0"))

@@ -475,11 +475,17 @@ def candidate_calls(of: Callable[[Any], Any], url: str, log: str, tag: str, vo: 
                 "form",
                 {
                     "voevent_type": ["UP"],
-                    "CoincComment": ["False"],
                     "Bns": ["1"],
                     "raven_coinc": ["True"],
                 },
             ),
+            NEW,
+            NEW,
+        ),
+        (
+            lambda c: of(c).voevents.create(voevent_type="update", coinc_comment=False),
+            f"POST {url}/{vo}/",
+            ("form", {"voevent_type": ["UP"], "CoincComment": ["False"]}),
             NEW,
             NEW,
         ),
@@ -494,7 +500,7 @@ def candidate_calls(of: Callable[[Any], Any], url: str, log: str, tag: str, vo: 
             (
                 lambda c, kind=kind: of(c).voevents.create(voevent_type=kind),
                 f"POST {url}/{vo}/",
-                ("form", {"voevent_type": [code], "CoincComment": ["False"]}),
+                ("form", {"voevent_type": [code]}),
                 NEW,
                 NEW,
             )

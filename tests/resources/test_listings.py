@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from grad300_sdk import Grad300Warning, ScanRecord, conf
+from grad300_sdk import DecodeError, Grad300Client, Grad300Warning, ScanRecord, conf
 from grad300_sdk.sandbox import Sandbox
 from tests.conftest import Harness
 from tests.resources.archive import FakeArchive, scan
@@ -120,6 +120,17 @@ def test_bad_rows_are_left_out_with_one_warning(
         assert len(harness.run(client.scans["TPI"].records())) == 3
 
 
+def test_a_mock_that_answers_one_short_page_earns_no_warning(
+    harness: Harness, connect: Callable[..., Any]
+) -> None:
+    client = connect(FakeArchive([scan(1), scan(2)], ignores_offset=True))
+    assert len(harness.run(client.scans["TPI"].records())) == 2
+    assert len(harness.list(client.scans["TPI"].search())) == 2
+    table = harness.run(client.scans["TPI"].table())
+    assert len(table) == 2
+    assert table.meta["truncated"] is True  # for all that the SDK can know
+
+
 def test_a_table_of_a_server_that_repeats_itself_says_so(
     harness: Harness, connect: Callable[..., Any]
 ) -> None:
@@ -204,3 +215,49 @@ def test_many_scans_take_little_memory(call: str, most: int) -> None:
 
     # As rows they take about 1900 bytes each; in the table about 430.
     assert (peak(60_000) - peak(20_000)) / 40_000 < most
+
+
+TOKEN = "s3cret-token-of-the-user"
+# Bad rows in which a server repeats what it was sent: as an id, a name, a value, a type, a key.
+BAD_ROWS: list[Any] = [
+    {"id": TOKEN, "file_name": "a.fits"},
+    {"id": None, "file_name": TOKEN},
+    {"id": 1, "file_name": "a.fits", "size": f"{'x' * 50} Bearer {TOKEN}"},
+    {TOKEN: 1},
+    f"Bearer {TOKEN}",
+    [TOKEN],
+]
+
+
+@pytest.mark.parametrize("row", BAD_ROWS, ids=range(len(BAD_ROWS)))
+@pytest.mark.parametrize("call", ["table", "records", "record"])
+def test_a_token_that_a_bad_row_repeats_is_not_quoted(
+    harness: Harness, connect: Callable[..., Any], call: str, row: Any
+) -> None:
+    if call == "record":
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, json=row)
+
+        record = connect(answer, token=TOKEN).scans["TPI"][1].record
+        with pytest.raises(DecodeError) as raised:
+            harness.call(record)
+        assert raised.value.request is not None
+        assert raised.value.response is not None
+        message = str(raised.value)
+    else:
+        client = connect(FakeArchive([scan(7), row]), token=TOKEN)
+        with pytest.warns(Grad300Warning) as caught:
+            assert len(harness.call(getattr(client.scans["TPI"], call))) == 1
+        message = str(caught[0].message)
+    assert TOKEN[:8] not in message
+    assert "***" in message
+
+
+def test_a_token_that_a_bad_row_repeats_is_not_quoted_by_the_flat_client() -> None:
+    transport = httpx.MockTransport(FakeArchive(BAD_ROWS[:1]))
+    with Grad300Client("https://archive", token=TOKEN, transport=transport) as client:
+        for call in (client.list, client.list_records, client.query, client.query_records):
+            with pytest.warns(Grad300Warning, match=r"\*\*\*") as caught:
+                assert len(call(scan_type="TPI")) == 0
+            assert TOKEN[:8] not in str(caught[0].message)

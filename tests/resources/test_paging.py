@@ -70,6 +70,35 @@ def test_pages_are_asked_for_as_they_are_needed(harness: Harness, connect: Conne
     assert len(archive.requests) == 7
 
 
+def test_one_connection_fetches_one_page_ahead_at_most(harness: Harness, connect: Connect) -> None:
+    archive = FakeArchive(scans(300))
+    search = connect(archive, max_connections=1).scans["TPI"].search(page_size=10)
+    for requests in range(1, 5):
+        for _ in range(10):
+            harness.next(search)
+        assert archive.asked == [(10 * number, 10) for number in range(requests)]
+    harness.stop(search)
+
+
+@pytest.mark.parametrize("call", ["search", "records", "table"])
+def test_a_last_page_that_is_repeated_for_ever_is_asked_for_a_few_times(
+    harness: Harness, connect: Connect, call: str
+) -> None:
+    rows = scans(40)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(int(request.url.params["offset"]))
+        return httpx.Response(200, json=rows[min(asked[-1], 30) :][:10])
+
+    asked: list[int] = []
+    listing = getattr(connect(answer, max_connections=4).scans["TPI"], call)
+    run = harness.list if call == "search" else harness.run
+    with pytest.warns(Grad300Warning, match="repeats its rows from the offset 40 on"):
+        found = run(listing(page_size=10))
+    assert len(found) == 40
+    assert len(asked) < 13
+
+
 def test_a_short_first_page_is_followed_by_one_request(harness: Harness, connect: Connect) -> None:
     archive = FakeArchive(scans(7))
     assert len(harness.list(connect(archive).scans["TPI"].search(page_size=10))) == 7

@@ -75,14 +75,34 @@ def test_odd_cards_are_written_as_the_telescope_writes_them():
     content = synthesise("Images", scan, 0)
     lines = cards(content, 0, 5760)
     assert "END" in lines[-36:]
-    assert "DIAMETER =                    3  / [m] diameter of the dish" in lines
+    assert "DIAMETER =                    0  / TELESCOPE diameter" in lines
     assert "CTYPE1  = RA  / type of X Axis" in lines
     assert "CTYPE2  = DEC  / type of Y Axis" in lines
-    assert "CUNIT1  = deg  / unit of X Axis" in lines
-    assert "CUNIT2  = deg  / unit of Y Axis" in lines
+    assert "CUNIT1  = deg  / units of X Axis" in lines
+    assert "CUNIT2  = deg  / units of Y Axis" in lines
     assert "HIERARCH Scan Tag= '1'" in lines
     assert any(line.startswith("HIERARCH Project_Name= '") for line in lines)
-    assert any(line.startswith("OBJECT  = '     sun'") for line in lines)
+    assert any(line.startswith(f"OBJECT  = '{'sun':>19}'") for line in lines)
+
+
+# As a real image has them, and as astropy prints them, which repairs four.
+IMAGE_CARDS = """
+SIMPLE BITPIX NAXIS NAXIS1 NAXIS2 EXTEND ORIGIN DATE-OBS DATE-END Project_Name Scan_Tag SubScanID
+ScheduleName MJD LST SITELAT SITELONG SITEELEV RA DEC CRPIX1 CRPIX2 CRVAL1 CRVAL2 CDELT1 CDELT2
+CTYPE1 CTYPE2 CUNIT1 CUNIT2 SUNANGLE TELAPSE AIRMASS AUTHOR OBSERVER OBJECT EQUINOX DIAMETER
+FRONTEND BACKEND BMAJ BMIN OBSFREQ TCAL RESTFRQ SPECSYS BNDRES BASEFREQ BANDWID POLARIZ VLSR
+COMMENT
+"""
+
+
+def test_an_image_has_the_cards_of_a_real_one():
+    lines = cards(synthesise("Images", find("Images"), 0), 0, 5760)
+    names = [line.removeprefix("HIERARCH ").partition("=")[0].strip() for line in lines]
+    names = [
+        name.partition(" *")[0].replace(" ", "_") for name in names if name not in ("", "END")
+    ]
+    assert set(names) == set(IMAGE_CARDS.split())
+    assert names.count("COMMENT") == 9
 
 
 def test_the_project_and_the_tag_come_from_the_name():
@@ -90,7 +110,7 @@ def test_the_project_and_the_tag_come_from_the_name():
     lines = cards(synthesise("TPI", scan, 0), 2880, 14_400)
     assert "HIERARCH Project_Name= 'CSCAN_LON'" in lines
     assert "HIERARCH Scan Tag= '4'" in lines
-    assert "HIERARCH Sub Scan= '2'" in lines
+    assert "HIERARCH SubScanID= '2'" in lines
 
 
 @pytest.mark.parametrize("scan_type", SCAN_TYPES)
@@ -116,7 +136,7 @@ class TestTotalPower:
             assert hdus[0].data is None
             assert len(data) == scan["nsamples"]
             assert columns.formats == ["1D"] * 7 + ["1J"] * 12 + ["4A", "16A"]
-            assert columns.units == ["Days"] + ["Degree"] * 6 + ["count"] * 12 + ["", ""]
+            assert columns.units == ["d"] + ["deg"] * 6 + ["ct"] * 12 + ["", ""]
             assert columns.names[7:12] == [
                 "LEFT_POL",
                 "RIGHT_POL",
@@ -193,6 +213,8 @@ class TestSpectra:
             assert all(len(marker) == 16 for marker in data["MARKER"])
             assert header["BASEFREQ"] == 1_398_000_000
             assert header["BANDWID"] == 62_500_000
+            assert header["BNDRES"] == 61094.8191593353
+            assert "EXTNAME" not in header
 
     @pytest.mark.parametrize("scan_type", ["Spectrum", "OnOff"])
     def test_the_hydrogen_line_is_in_the_on_alone(self, scan_type):
@@ -200,7 +222,7 @@ class TestSpectra:
             data = hdus[1].data
             on = data["LEFT_POL"][data["STATUS"] == "on"].mean(axis=0)
             off = data["LEFT_POL"][data["STATUS"] == "off"].mean(axis=0)
-        channel = (1_420_405_751.7667 - 1_398_000_000) / 62_500_000 * 1024
+        channel = (1_420_405_751.7667 - 1_398_000_000) / 62_500_000 * 1023
         assert np.argmax((on / off)[50:-50]) + 50 == pytest.approx(channel, abs=2)
         line = slice(int(channel) - 2, int(channel) + 3)
         beside = slice(int(channel) - 60, int(channel) - 20)
@@ -230,7 +252,7 @@ class TestImages:
             with pytest.raises(fits.VerifyError):
                 header["CTYPE1"]
             hdus[0].verify("fix")
-            assert header["CDELT1"] == pytest.approx(-0.40338)
+            assert header["CDELT1"] == -header["CDELT2"] == pytest.approx(0.40338, abs=1e-5)
             middle = (header["NAXIS1"] - 1) / 2
             ra, dec = WCS(header).wcs_pix2world(middle, middle, 0)
         assert float(ra) == pytest.approx(scan["ra"] * 15)

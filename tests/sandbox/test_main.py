@@ -1,3 +1,4 @@
+import contextlib
 import signal
 import subprocess
 import sys
@@ -87,9 +88,36 @@ def test_a_port_in_use_is_one_line(capsys):
     assert f"127.0.0.1 port {port}" in errors
 
 
-@pytest.mark.parametrize("arguments", [["--scans", "-1"], ["--failure-rate", "2"], ["--what"]])
-def test_a_wrong_option_is_wrong_usage(arguments, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--scans -1", "--scans must be at least 0, not -1"),
+        ("--scans 1.5", "--scans must be an integer, not '1.5'"),
+        ("--latency long", "--latency must be a number, not 'long'"),
+        ("--failure-rate 2", "--failure-rate must be from 0 to 1, not 2.0"),
+        (
+            "--token-lifetime inf",
+            "--token-lifetime must be a finite number of at least 0, not inf",
+        ),
+        ("--port", "--port expected one argument"),
+        ("--what", "unrecognized arguments: --what"),
+    ],
+)
+def test_a_wrong_option_is_one_line(arguments, message, capsys):
     with pytest.raises(SystemExit) as raised:
-        main(arguments)
+        main(arguments.split())
     assert raised.value.code == 2
-    assert "Traceback" not in capsys.readouterr().err
+    program = "python -m grad300_sdk.sandbox"
+    line = f"{program}: {message}; see '{program} --help'\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_it_runs_although_nobody_reads_its_output(monkeypatch, capsys):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["--scans", "4"]) == 0
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
+    assert capsys.readouterr().err == ""

@@ -163,20 +163,20 @@ def test_its_repr_tells_the_address_and_no_password():
 @pytest.mark.parametrize(
     ("name", "value", "error", "expected"),
     [
-        ("scans", -1, ValueError, "0 or above"),
-        ("scans", "many", TypeError, "a whole number"),
-        ("scans", True, TypeError, "a whole number"),
-        ("scans", 2.0, TypeError, "a whole number"),
-        ("seed", -1, ValueError, "0 or above"),
+        ("scans", -1, ValueError, "at least 0"),
+        ("scans", "many", TypeError, "an integer"),
+        ("scans", True, TypeError, "an integer"),
+        ("scans", 2.0, TypeError, "an integer"),
+        ("seed", -1, ValueError, "at least 0"),
         ("port", 65536, ValueError, "from 0 to 65535"),
-        ("max_limit", 0, ValueError, "1 or above"),
-        ("latency", -0.1, ValueError, "0 or above"),
-        ("latency", float("nan"), ValueError, "0 or above"),
+        ("max_limit", 0, ValueError, "at least 1"),
+        ("latency", -0.1, ValueError, "a finite number of at least 0"),
+        ("latency", float("nan"), ValueError, "a finite number of at least 0"),
         ("latency", "long", TypeError, "a number"),
         ("failure_rate", 1.1, ValueError, "from 0 to 1"),
         ("failure_rate", False, TypeError, "a number"),
-        ("token_lifetime", float("inf"), ValueError, "0 or above"),
-        ("host", 127, TypeError, "a string"),
+        ("token_lifetime", float("inf"), ValueError, "a finite number of at least 0"),
+        ("host", 127, TypeError, "a str"),
         ("ignore_filters", 1, TypeError, "True or False"),
         ("ignore_offset", None, TypeError, "True or False"),
     ],
@@ -185,6 +185,13 @@ def test_a_wrong_argument_is_named(name, value, error, expected):
     with pytest.raises(error) as raised:
         Sandbox(**{name: value})
     assert str(raised.value) == f"{name} must be {expected}, not {value!r}"
+
+
+@pytest.mark.parametrize(("name", "hint"), [("scan", "; did you mean 'scans'?"), ("colour", "")])
+def test_a_misspelt_keyword_suggests_the_nearest(name, hint):
+    with pytest.raises(TypeError) as raised:
+        Sandbox(**{name: 3})
+    assert str(raised.value) == f"Sandbox() got an unexpected keyword argument {name!r}{hint}"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is not available")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +14,8 @@ from msgspec import Struct
 from ..checks import expand_user
 from ..errors import EngineWarning
 from ..flow import Flow
-from .kinds import Anonymous, Basic, Credentials, Login, Token, TokenFile, read_claims
+from ..tracebacks import warn
+from .kinds import Anonymous, Basic, Credentials, Login, Token, TokenFile, is_token, read_claims
 from .netrc import netrc_account
 
 __all__ = ["CredentialChain", "is_loopback"]
@@ -52,6 +52,10 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         Whether requests leave this machine through a proxy; a client fills it in.
     accept_issued : bool
         Whether to use a token that was found even if it names an issuer (``iss``).
+    warning : type
+        The class of the warnings.
+    hint : str
+        How a user provides credentials, for the error if the server asks for them.
     """
 
     base_url: str = ""
@@ -67,6 +71,8 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     allow_http: bool = False
     is_proxied: bool = False
     accept_issued: bool = True
+    warning: type[Warning] = EngineWarning
+    hint: str = "Pass them to the client."
 
     def __repr__(self) -> str:
         return f"CredentialChain(base_url={self.base_url!r})"
@@ -78,7 +84,9 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         if isinstance(wait, bool) or not isinstance(wait, int | float):
             raise TypeError(f"auth_reload_timeout must be a number of seconds, not {wait!r}")
         if not 0 <= wait < math.inf:
-            raise ValueError(f"auth_reload_timeout must be 0 or more, not {wait}")
+            raise ValueError(
+                f"auth_reload_timeout must be a finite number of at least 0, not {wait}"
+            )
         if (self.user is None) != (self.password is None):
             raise ValueError("Both 'user' and 'password' must be provided together.")
         if self.token is not None and self.token_file is not None:
@@ -99,14 +107,22 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
                 if (credentials := found()) is not None:
                     return credentials
         if self.fail_if_noauth:
-            hint = "; those on this machine are not sent over plain http" if self.is_plain else ""
-            raise ValueError(f"no credentials were passed, and none were found{hint}")
+            raise ValueError(f"no credentials were passed, and none were found{self._plain_note}")
         return Anonymous()
 
     @property
     def host(self) -> str:
         """The server's host."""
         return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def advice(self) -> str:
+        """What to do if the server asks for credentials and none were sent."""
+        return f"No credentials were sent{self._plain_note}. {self.hint}"
+
+    @property
+    def _plain_note(self) -> str:
+        return "; those on this machine are not sent over plain http" if self.is_plain else ""
 
     @property
     def is_plain(self) -> bool:
@@ -118,11 +134,10 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     def warn_if_plain(self) -> None:
         """Warn if credentials would cross a network unencrypted."""
         if self.is_plain:
-            warnings.warn(
+            warn(
                 f"credentials go to {self.host} over plain http, where others can read them; "
                 "use https, or pass allow_http=True if that is intended",
-                EngineWarning,
-                stacklevel=2,
+                self.warning,
             )
 
     def is_found(self, credentials: Credentials) -> bool:
@@ -147,11 +162,10 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
         if not path:
             return None
         if not os.path.lexists(path):
-            warnings.warn(
-                f"the environment variable {_NAMED_FILE} names {path}, which does not exist",
-                EngineWarning,
-                stacklevel=2,
-            )
+            what = f"names {path}, which does not exist"
+            if is_token(Path(path)):
+                what = "holds a token in place of the path of its file"
+            warn(f"the environment variable {_NAMED_FILE} {what}", self.warning)
             return None
         return self._from_shared_file(Path(path), _NAMED_FILE)
 

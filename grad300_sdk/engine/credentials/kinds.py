@@ -25,6 +25,7 @@ __all__ = [
     "Token",
     "TokenFile",
     "check_token",
+    "is_token",
     "read_claims",
     "read_token",
 ]
@@ -32,8 +33,8 @@ __all__ = [
 _ACCOUNT = "user and password"
 # Seconds since 1970: an expiry after this is not one.
 _LATEST = 1e12
-# A token that was passed in place of a path: RFC 7519, section 3.1.
-_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+# A token that was passed in place of a path: a header's value, or RFC 7519, section 3.1.
+_TOKEN = re.compile(r"(?i:bearer)\s.*|eyJ[\w-]+\.[\w-]+\.[\w-]*", re.DOTALL)
 # Control characters, and surrogates, which can't be encoded.
 _UNSENDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -349,9 +350,14 @@ def check_token(token: object) -> str:
     return trimmed
 
 
+def is_token(path: Path) -> bool:
+    """Return whether a path looks like a token itself."""
+    return any(map(_TOKEN.fullmatch, (str(path), path.name)))
+
+
 def read_token(path: Path) -> str:
     """Return the token in a file; an error's message names the file and shows no token."""
-    if _JWT.fullmatch(path.name):
+    if is_token(path):
         raise ValueError("a token was passed where the path of its file is needed")
     try:
         content = path.read_bytes()

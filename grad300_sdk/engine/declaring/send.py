@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ..flow import Chunks, Flow, Items, ItemsFlow, Send, Sink
-from ..sending.response import decode_error, decode_json, resolve_link
+from ..sending.response import decode_error, decode_json, next_link, resolve_link
 
 if TYPE_CHECKING:
     import httpx
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SendOptions", "Sender", "drop_none"]
 
 T = TypeVar("T")
+_MOST_EMPTY_PAGES = 100
 
 
 class SendOptions(TypedDict, total=False):
@@ -101,7 +102,12 @@ class Sender:
         return _content(response, kind, key, secret=bool(options.get("secrets")))
 
     def pages(
-        self, kind: type[T], *, key: str, link: str, **options: Unpack[SendOptions]
+        self,
+        kind: type[T],
+        *,
+        key: str | None = None,
+        link: str | None = None,
+        **options: Unpack[SendOptions],
     ) -> ItemsFlow[T]:
         """Yield the items of a list whose pages each link to the next one.
 
@@ -109,10 +115,11 @@ class Sender:
         ----------
         kind : type
             The type of each item, as msgspec understands it.
-        key : str
-            The key of the items in a page, as for `json`.
-        link : str
-            The key of the link in a page: ``links.next`` is ``next`` within ``links``. The page in
+        key : str, optional
+            The key of the items in a page, as for `json`; by default the page is their list.
+        link : str, optional
+            The key of the link in a page: ``links.next`` is ``next`` within ``links``. By default,
+            the link is in the ``Link`` header, with the relation ``next`` (RFC 8288). The page in
             which it is missing, null or empty is the last one.
         **options
             The parts of the first request, as in `Send`.
@@ -125,22 +132,34 @@ class Sender:
         Raises
         ------
         DecodeError
-            If a page is not such JSON, or a link leads to another server, or to an earlier page.
+            If a page is not such JSON, if a link leads to another server or to an earlier page, or
+            if a hundred pages in a row are empty.
         """
         send = Send(**{**self._defaults, **options, "expects_json": True})
         seen: set[str] = set()
+        empty = 0
         while True:
             response: httpx.Response = yield send
             seen |= {send.path, str(response.url)}
-            yield Items(_content(response, list[kind], key))  # type: ignore[valid-type]  # for msgspec
-            place = decode_json(response)
-            for name in link.split("."):
-                place = place.get(name) if isinstance(place, dict) else None
-            if not place:
+            items: list[T] = _content(response, list[kind], key)  # type: ignore[valid-type]  # for msgspec
+            yield Items(items)
+            target = next_link(response.headers) if link is None else _find(response, link)
+            if not target:
                 return
-            send = replace(send, path=resolve_link(response, place), params=None)
+            empty = 0 if items else empty + 1
+            if empty == _MOST_EMPTY_PAGES:
+                raise decode_error(response, f"an empty page, like the {empty - 1} before it")
+            send = replace(send, path=resolve_link(response, target), params=None)
             if send.path in seen:
                 raise decode_error(response, f"a link to an earlier page: {send.path!r}")
+
+
+def _find(response: httpx.Response, key: str) -> Any:
+    """Return the value at a key in the JSON of a response, or None."""
+    value = decode_json(response)
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _content(

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-from ..sending.redact import SECRET_HEADERS
+from ..sending.redact import is_secret_header
 from ..sending.session import Session
 from ..sending.upload import prepare_files
 
@@ -48,7 +48,7 @@ def _headers(session: Session, send: Send, url: httpx.URL) -> Iterator[str]:
         if name.lower() not in taken:
             yield _secret(name)
     for name, value in own.items():
-        is_secret = name.title() in SECRET_HEADERS
+        is_secret = is_secret_header(name)
         plain = f"{name}: {value}" if value else f"{name};"  # curl drops one that ends in ":"
         yield _secret(name) if is_secret else quote(plain)
     if "content-type" not in {name.lower() for name in own}:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+import re
+from functools import cached_property, lru_cache
 from urllib.parse import quote, quote_plus
 
 import httpx
@@ -11,12 +12,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..flow import Exchange, Send
+from ..text import excerpt
 
-__all__ = ["SECRET_HEADERS", "Redactor", "redacted_request", "redacted_send", "without_body"]
+__all__ = [
+    "Redactor",
+    "is_secret_header",
+    "redacted_request",
+    "redacted_send",
+    "secret_values",
+    "without_body",
+]
 
-# Headers that are left out of the requests that a user is shown.
-SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie")
-_SECRET_NAMES = {name.lower().encode() for name in SECRET_HEADERS}
+# Words in the names of headers whose values are secret, such as X-Api-Key.
+_SECRET_WORDS = re.compile(
+    "authoriz|authent|(^|-)auth(-|$)|api-?key|cookie|credential|passw|secret|signature|token",
+    re.IGNORECASE,
+)
 # Headers that describe a body as it was sent.
 _BODY_HEADERS = {b"content-encoding", b"transfer-encoding"}
 _MASK = "***"
@@ -24,6 +35,19 @@ _MASK = "***"
 _SHORTEST = 4
 # A message may quote only the beginning of a secret, which is masked from this length on.
 _SHORTEST_BEGINNING = 8
+
+
+@lru_cache
+def is_secret_header(name: str) -> bool:
+    """Return whether a header is left out of what a user is shown, going by its name."""
+    return _SECRET_WORDS.search(name) is not None
+
+
+def secret_values(request: httpx.Request) -> list[str]:
+    """Return the values of the secret headers of a request, with and without their scheme."""
+    headers = [(name.decode("latin-1"), value) for name, value in request.headers.raw]
+    values = [value.decode("latin-1") for name, value in headers if is_secret_header(name)]
+    return [part for value in values for part in (value, value.rpartition(" ")[2])]
 
 
 class Redactor(Struct, dict=True, weakref=True):
@@ -44,17 +68,21 @@ class Redactor(Struct, dict=True, weakref=True):
     def _forms(self) -> list[str]:
         """The ways in which the secrets may be written, the longest first."""
         secrets = [secret for secret in self.secrets if len(secret) >= _SHORTEST]
-        forms = {form for secret in secrets for form in _forms(secret)}
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
         return sorted(forms, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Return a text with each secret, or its beginning, masked."""
-        forms = self._forms
+        forms = [form for form in self._forms if form[:_SHORTEST_BEGINNING] in text]
         for length in range(len(forms[0]) if forms else 0, 0, -1):  # the longest first
             for form in forms:
                 if min(len(form), _SHORTEST_BEGINNING) <= length <= len(form):
                     text = text.replace(form[:length], _MASK)
         return text
+
+    def is_repeated(self, text: str) -> bool:
+        """Return whether a text holds a whole secret, and hardly by chance."""
+        return any(form in text for form in self._forms if len(form) >= _SHORTEST_BEGINNING)
 
     def response(self, response: httpx.Response) -> httpx.Response:
         """Return a response without secrets in its headers and body; the same one if possible."""
@@ -73,19 +101,24 @@ class Redactor(Struct, dict=True, weakref=True):
 
 
 def _forms(secret: str) -> tuple[str, ...]:
-    """Return the ways to write a secret: as it is, in JSON, in a URL, in a form, in HTML."""
+    """Return the ways to write a secret: as it is, in JSON, in a URL, a form, HTML or Python."""
     from html import escape  # with a table of entities that nothing else needs
 
     plain = json.dumps(secret, ensure_ascii=False)[1:-1]
     encoded = quote(secret), quote(secret, safe=""), quote_plus(secret)
-    return secret, plain, json.dumps(secret)[1:-1], *encoded, escape(secret)
+    python = repr(secret)[1:-1]
+    excerpts = excerpt(secret, len(secret)), excerpt(python, len(python))
+    ascii_plain = json.dumps(secret)[1:-1]
+    return secret, plain, ascii_plain, *encoded, escape(secret), python, *excerpts
 
 
 def redacted_request(exchange: Exchange) -> httpx.Request:
     """Return the request of an exchange as a user may see it: without credentials and secrets."""
     request, send = exchange.request, exchange.send
     raw = request.headers.raw
-    headers = [(name, value) for name, value in raw if name.lower() not in _SECRET_NAMES]
+    headers = [
+        (name, value) for name, value in raw if not is_secret_header(name.decode("latin-1"))
+    ]
     if send.secrets:
         headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
         data = dict(redacted_send(send).data or {})

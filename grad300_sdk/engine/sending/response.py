@@ -34,6 +34,8 @@ __all__ = [
     "decoded_headers",
     "describe",
     "describe_bytes",
+    "next_link",
+    "redact",
     "redirect_target",
     "resolve_link",
     "whole_response",
@@ -46,8 +48,12 @@ _DRIP_BYTES = 1024
 _ERROR_BYTES = 256 * 1024
 # Headers that do not apply to the decoded body.
 _ENCODED_HEADERS = {b"content-encoding", b"content-length", b"etag"}
-# Values of Content-Encoding that servers send for a body that is not encoded.
-_NO_ENCODINGS = {"", "identity", "none", "binary", "utf-8", "utf8", "8bit", "7bit"}
+# The other content codings that are registered. Servers also name what is none, such as "utf-8".
+_UNSUPPORTED = {"aes128gcm", "br", "compress", "dcb", "dcz", "exi", "x-compress", "zstd"}
+# A link in a Link header, and its parameters (RFC 8288, section 3). httpx's own parser takes the
+# commas and semicolons within a URL or a quoted string for separators.
+_PARAMETER = r';\s*([^\s;,="]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?\s*'
+_LINK = re.compile(rf"<([^>]*)>\s*((?:{_PARAMETER})*)")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNREADABLE = object()
 REDACTOR = "redactor"  # where a response keeps it
@@ -132,13 +138,16 @@ class BodyDecoder:
         self._limit = limit
         self._size = 0
         self._is_empty = True
-        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
         self._inflate: Any = None
-        self._window_bits = _WINDOW_BITS.get(encoding, 0)
-        if self._window_bits:
+        self._window_bits = 0
+        self._begin = b""
+        encodings = _content_encodings(response.headers)
+        if len(encodings) == 1 and encodings[0] in _WINDOW_BITS:
+            self._window_bits = _WINDOW_BITS[encodings[0]]
             self._inflate = zlib.decompressobj(self._window_bits)
-        elif encoding not in _NO_ENCODINGS:
-            self._refuse(f"a body with the encoding {excerpt(encoding)!r}, not asked for")
+        elif encodings:
+            header = excerpt(response.headers["Content-Encoding"])
+            self._refuse(f"a body with the encoding {header!r}, not asked for")
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Decode a piece of the body, and yield the result in parts."""
@@ -148,7 +157,10 @@ class BodyDecoder:
             return
         try:
             while piece and not self.is_done:
-                if self._inflate.eof:  # a gzip file may have several members
+                if self._inflate.eof:  # a gzip file may have several members, padded with zeros
+                    piece = piece.lstrip(b"\0")
+                    if not piece:
+                        return
                     self._inflate = zlib.decompressobj(self._window_bits)
                 yield self._checked(self._decompress(piece))
                 piece = self._inflate.unconsumed_tail or self._inflate.unused_data
@@ -157,14 +169,16 @@ class BodyDecoder:
 
     def _decompress(self, piece: bytes) -> bytes:
         try:
-            return cast("bytes", self._inflate.decompress(piece, _PIECE))
+            data = self._inflate.decompress(piece, _PIECE)
         except zlib.error:
             if self._size or self._window_bits != _WINDOW_BITS["deflate"]:
                 raise
-        # Some servers send "deflate" without zlib's header (RFC 9110, section 8.4.1.2).
-        self._window_bits = -zlib.MAX_WBITS
-        self._inflate = zlib.decompressobj(self._window_bits)
-        return cast("bytes", self._inflate.decompress(piece, _PIECE))
+            # Some servers send "deflate" without zlib's header (RFC 9110, section 8.4.1.2).
+            self._window_bits = -zlib.MAX_WBITS
+            self._inflate = zlib.decompressobj(self._window_bits)
+            data = self._inflate.decompress(self._begin + piece, _PIECE)
+        self._begin = piece[:1]  # zlib's header has two bytes, which may come one by one
+        return cast("bytes", data)
 
     def finish(self) -> None:
         """Check that a compressed body is complete."""
@@ -201,7 +215,8 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
     Returns
     -------
     object
-        The JSON; ``NaN``, ``Infinity`` and numbers that are too large are None.
+        The JSON; ``NaN``, ``Infinity`` and numbers that are too large are None. A byte order mark
+        and control characters in text are accepted.
 
     Raises
     ------
@@ -212,10 +227,8 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
     try:
         try:
             return msgspec.json.decode(content, type=kind)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:
-            value = _decode_leniently(content)
+        except (msgspec.DecodeError, UnicodeError):
+            value = _UNREADABLE if _is_json(content) else _decode_leniently(response)
             if value is _UNREADABLE:
                 raise
             return msgspec.convert(value, type=kind)
@@ -228,24 +241,57 @@ def decode_json(response: httpx.Response, kind: Any = Any, *, secret: bool = Fal
         raise decode_error(response, what) from None
 
 
-def _decode_leniently(content: bytes) -> Any:
-    """Return JSON whose encoder wrote ``NaN``, ``Infinity``, ``1e400`` or a lone surrogate.
+def _is_json(content: bytes) -> bool:
+    """Return whether the content is JSON, of whatever type."""
+    try:
+        msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeError):
+        return False
+    return True
 
-    Such a number becomes None, and such a character U+FFFD. Return `_UNREADABLE` for all else.
+
+def _decode_leniently(response: httpx.Response) -> Any:
+    """Return JSON whose encoder wrote what is not quite JSON, or not UTF-8.
+
+    ``NaN``, ``Infinity`` and numbers that are too large become None, and a lone surrogate U+FFFD.
+    Return `_UNREADABLE` for all else.
     """
     try:
-        value = json.loads(content.decode(), parse_constant=lambda name: None, parse_float=_finite)
-    except ValueError:  # it holds the body, and must not be the context of ours
+        text = _decode_characters(response)
+        value = json.loads(
+            text,
+            strict=False,
+            parse_constant=lambda name: None,
+            parse_float=_finite,
+            parse_int=_integer,
+        )
+    except (LookupError, ValueError):  # it holds the body, and must not be the context of ours
         return _UNREADABLE
-    if b"\\u" not in content:
+    if "\\u" not in text:
         return value
     text = json.dumps(value, ensure_ascii=False)
     return json.loads(_LONE_SURROGATE.sub("\ufffd", text))
 
 
+def _decode_characters(response: httpx.Response) -> str:
+    """Return a body as text: by its byte order mark, or else its charset, or else as UTF-8."""
+    content = response.content
+    encoding: str = json.detect_encoding(content)
+    if encoding == "utf-8" and response.charset_encoding:
+        encoding = response.charset_encoding
+    return content.decode(encoding)
+
+
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _integer(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:  # more digits than Python converts
+        return None
 
 
 def _text(response: httpx.Response) -> str:
@@ -270,15 +316,36 @@ def describe_bytes(response: httpx.Response, content: bytes) -> str:
     return f"{kind}, {excerpt(content[:400].decode(errors='replace'))!r}"
 
 
+def redact(response: httpx.Response, text: str) -> str:
+    """Return a text that quotes a response, with secrets masked.
+
+    Parameters
+    ----------
+    response : httpx.Response
+        The response, which knows the secrets that were sent.
+    text : str
+        A text for a message, such as a warning.
+
+    Returns
+    -------
+    str
+        The text, with ``***`` in place of each secret.
+    """
+    return _redactor(response).text(text)
+
+
 def decode_error(response: httpx.Response, what: str) -> DecodeError:
     """Return the error for a response that is not as expected, with secrets masked."""
-    redactor = response.extensions.get(REDACTOR) or Redactor()
     request = response.request
     answered = f"{request.method} {request.url} answered {response.status_code}"
-    error = DecodeError(redactor.text(f"{answered} with {what}"))
+    error = DecodeError(redact(response, f"{answered} with {what}"))
     error.request = request
-    error.response = redactor.response(response) if response.is_closed else response
+    error.response = _redactor(response).response(response) if response.is_closed else response
     return error
+
+
+def _redactor(response: httpx.Response) -> Redactor:
+    return response.extensions.get(REDACTOR) or Redactor()
 
 
 def api_error(
@@ -336,17 +403,32 @@ def whole_response(
 
 def decoded_headers(headers: httpx.Headers) -> httpx.Headers:
     """Return the headers that also apply to the decoded body."""
-    if "Content-Encoding" not in headers:
+    if not _content_encodings(headers):
         return headers
     return httpx.Headers([(n, v) for n, v in headers.raw if n.lower() not in _ENCODED_HEADERS])
 
 
+def _content_encodings(headers: httpx.Headers) -> list[str]:
+    """Return the content codings of a body, without what servers send that is none."""
+    if "Content-Encoding" not in headers:
+        return []
+    names = map(str.strip, headers["Content-Encoding"].lower().split(","))
+    return [name for name in names if name in _WINDOW_BITS or name in _UNSUPPORTED]
+
+
 def redirect_target(response: httpx.Response) -> httpx.URL | None:
-    """Return the URL that a response redirects to, or None if it can't be followed."""
+    """Return the URL that a response redirects to, or None if it can't be followed.
+
+    One that repeats a secret can't: logs and messages name URLs, and another server would get it.
+    """
     if not response.has_redirect_location:
         return None
+    location = response.headers["Location"]
+    redactor: Redactor = response.extensions.get(REDACTOR) or Redactor()
+    if redactor.is_repeated(location):
+        return None
     try:
-        url = response.url.join(response.headers["Location"])
+        url = response.url.join(location)
     except (httpx.InvalidURL, ValueError):
         return None
     if url.scheme not in ("http", "https") or not has_address(url):
@@ -354,8 +436,23 @@ def redirect_target(response: httpx.Response) -> httpx.URL | None:
     return url.copy_with(userinfo=b"", fragment=None)
 
 
+def next_link(headers: httpx.Headers) -> str | None:
+    """Return the target of the link to the next page in the ``Link`` headers (RFC 8288)."""
+    for link in _LINK.finditer(headers.get("Link", "")):
+        values: dict[str, str] = {}
+        for name, quoted, plain in re.findall(_PARAMETER, link[2]):
+            values.setdefault(name.lower(), quoted or plain)
+        # A link with an anchor is one of another document.
+        if "next" in values.get("rel", "").lower().split() and "anchor" not in values:
+            return link[1]
+    return None
+
+
 def resolve_link(response: httpx.Response, link: object) -> str:
     """Return the URL of a link in a response, which must lead to the same server."""
+    redactor: Redactor = response.extensions.get(REDACTOR) or Redactor()
+    if redactor.is_repeated(str(link)):  # logs and messages name URLs
+        raise decode_error(response, "a link that repeats a secret")
     url = httpx.URL()
     with suppress(httpx.InvalidURL, TypeError, ValueError):
         joined = response.url.join(cast("str", link))

@@ -39,7 +39,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     is_login : bool
         Whether the request may be sent again if it never reached the server.
     waited : float
-        The time spent waiting between the attempts so far, in seconds.
+        The time that failures have made the request wait so far, in seconds.
     """
 
     method: str
@@ -98,11 +98,11 @@ def decide(
     what = "the network failed" if attempt.status is None else f"{attempt.status} may pass"
     asked = retry_after(attempt.headers, now)
     if asked is not None and asked > _LONGEST_WAIT:
-        return Decision(None, f"the server asks for {asked:.0f} s")
+        return Decision(None, f"Retry-After asks for {asked:.0f} s")
     wait = backoff(attempt.number, jitter) if asked is None else asked
     if patience is not None and attempt.waited + wait > patience:
         return Decision(None, f"waited {attempt.waited:.1f} s of the {patience:.1f} s allowed")
-    return Decision(wait, what if asked is None else f"{what}, as the server says")
+    return Decision(wait, what if asked is None else f"{what}; Retry-After asks for {asked:.0f} s")
 
 
 def is_safe(method: str) -> bool:

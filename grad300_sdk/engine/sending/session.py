@@ -21,7 +21,7 @@ from ..credentials import CredentialChain, Credentials, CredentialStore
 from ..errors import TransportError, error_message
 from ..flow import Exchange, Flow, Send, Sleep
 from .pacing import Pacer
-from .redact import SECRET_HEADERS, Redactor, redacted_request
+from .redact import Redactor, is_secret_header, redacted_request, secret_values
 from .request import RequestBuilder, check_body, origin
 from .response import api_error, redirect_target
 from .retry import Attempt, decide, is_safe
@@ -70,7 +70,8 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
     error_message : callable
         Function that returns the message in the decoded body of an error, or None.
     patience : float or None
-        Maximum total time to wait between attempts, in seconds, instead of `retries`.
+        Maximum total time that failures may make a request wait, in seconds, instead of
+        `retries`.
     on_retry : callable or None
         Function to call before each wait, with the request, the number of the attempt, the seconds
         to wait and the reason.
@@ -133,7 +134,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[tuple[httpx.Response, str]]:
         """Send a request until it succeeds or another attempt can't help.
 
-        Return the response, and a note on the attempts if it is an error.
+        Return the response, and a note for its error if it is one.
         """
         if send.secrets and self.chain is not None:
             self.chain.warn_if_plain()
@@ -145,7 +146,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             authorization = None
             if credentials is not None:
                 authorization = yield from credentials.authorize()
-            yield from self._pace(resumed)
+            waited += yield from self._pace(send, resumed)
             exchange = self._exchange(send, url, authorization)
             outcome: httpx.Response | TransportError
             try:
@@ -161,33 +162,55 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                         continue
             wait = self._decide(exchange, number, waited, outcome)
             if wait is None:
-                attempts = f"{number + 1} attempts and {waited:.1f} s of waiting"
-                note = f"Given up after {attempts}." if number else ""
                 if isinstance(outcome, TransportError):
-                    raise _noted(outcome, note)
-                return outcome, note
+                    raise _noted(outcome, _given_up(number, waited))
+                if self._lacks_credentials(exchange, outcome) and self.chain is not None:
+                    return outcome, self.chain.advice
+                return outcome, _given_up(number, waited)
             is_longest = self.pacer.resume <= self.clock() + wait
             resumed = self.pacer.resume if is_longest else -math.inf
             yield Sleep(wait)
             number += 1
             waited += wait
 
-    def _pace(self, resumed: float) -> Flow[None]:
-        """Wait until the next request may be sent; the pause that ends at `resumed` is over."""
-        while (moment := self.pacer.resume) > self.clock() and moment != resumed:
-            yield Sleep(moment - self.clock())
+    def _pace(self, send: Send, resumed: float) -> Flow[float]:
+        """Wait until the next request may be sent; the pause that ends at `resumed` is over.
+
+        Return the seconds of the pauses that the server asked for; the user's own rate is no
+        reason to give up.
+        """
+        paused = 0.0
+        while (moment := self.pacer.resume) > (now := self.clock()) and moment != resumed:
+            wait = moment - now
+            _logger.info(
+                "%s %s waits %.1f s: the server asked for a pause", send.method, send.path, wait
+            )
+            yield Sleep(wait)
+            paused += wait
             resumed = moment
         if wait := self.pacer.reserve(self.clock()):
             yield Sleep(wait)
+        return paused
 
     def _exchange(self, send: Send, url: httpx.URL, authorization: str | None) -> Exchange:
         if send.sink is not None:
             send = replace(send, headers={**(send.headers or {}), **send.sink.headers()})
         request = self.requests.build(send, url)
+        fields = [str((send.data or {}).get(name)) for name in send.secrets]
+        secrets = (*fields, *self.credentials.secrets, *secret_values(request))
         if authorization is not None:
             request.headers["Authorization"] = authorization
-        fields = [str((send.data or {}).get(name)) for name in send.secrets]
-        return Exchange(send, request, Redactor((*fields, *self.credentials.secrets)))
+        return Exchange(send, request, Redactor(secrets))
+
+    def _lacks_credentials(self, exchange: Exchange, response: httpx.Response) -> bool:
+        """Return whether the server asked for credentials where none were sent."""
+        request = exchange.request
+        return (
+            response.status_code == 401
+            and "Authorization" not in request.headers
+            and not exchange.send.anonymous
+            and self.requests.is_own(request.url)
+        )
 
     def _decide(
         self,
@@ -236,6 +259,14 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         return redacted_request(Exchange(send, request, Redactor()))
 
 
+def _given_up(number: int, waited: float) -> str:
+    """Return a note on the attempts, if there was more than one, or a wait."""
+    if not (number or waited):
+        return ""
+    attempts = f"{number + 1} attempts" if number else "1 attempt"
+    return f"Given up after {attempts} and {waited:.1f} s of waiting."
+
+
 def _noted(error: E, note: str) -> E:
     if note:
         error.add_note(note)
@@ -244,5 +275,8 @@ def _noted(error: E, note: str) -> E:
 
 def _public_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
     """Return a call's headers without those that are meant only for the original server."""
-    private = {name.lower() for name in (*SECRET_HEADERS, "Host")}
-    return {name: value for name, value in (headers or {}).items() if name.lower() not in private}
+    return {
+        name: value
+        for name, value in (headers or {}).items()
+        if not is_secret_header(name) and name.lower() != "host"
+    }

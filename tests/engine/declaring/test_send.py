@@ -27,6 +27,7 @@ from grad300_sdk.engine import (
 )
 from grad300_sdk.engine.declaring.send import SendOptions
 from grad300_sdk.engine.errors import DecodeError
+from grad300_sdk.engine.sending.response import next_link
 from tests.support.shelf import Mark
 from tests.support.wire import Received, Wire, answer
 
@@ -207,3 +208,135 @@ def test_what_is_no_page(
     client = shelf(wire(answer(content)).url)
     with pytest.raises(DecodeError):
         harness.list(client.tags.search(reader="me"))
+
+
+# Pages that are linked in a header.
+
+
+@pytest.mark.parametrize(
+    ("headers", "target"),
+    [
+        (['<?page=2>; rel="next"'], "?page=2"),
+        (["<?page=2>;rel=next"], "?page=2"),
+        (["<?page=2>; REL = Next"], "?page=2"),
+        (['<?page=2>; rel="prev next"'], "?page=2"),
+        (['<a>; rel="prev", <b>; rel="next", <c>; rel="last"'], "b"),
+        (['<a>; rel="prev"', '<b>; rel="next"'], "b"),
+        (['<?a=1,2;b=3>; rel="next"'], "?a=1,2;b=3"),
+        (['<b>; title="a=b; \\"c\\", <d>; rel=last"; rel="next"'], "b"),
+        (['<a>; title="<b>; rel=next"; rel="last"'], None),
+        (['<a>; rel="last"; rel="next"'], None),
+        (['<a>; rel="next"; anchor="/other"', '<b>; rel="next"'], "b"),
+        (["<a>; title*=UTF-8''b; rel=next"], "a"),
+        (['<>; rel="next"'], ""),
+        (['<a>; rel="next"; title="open'], "a"),
+        (['<a; rel="next"', "junk", "", ";,<,>"], None),
+        (["<a>"], None),
+        (["<a>; b=" + " " * 50_000 + '"'], None),
+        ([], None),
+    ],
+)
+def test_a_link_header(headers: list[str], target: str | None) -> None:
+    assert next_link(httpx.Headers([("Link", header) for header in headers])) == target
+
+
+class Linked(Node[M], template="{+parent}/linked/{name}"):
+    """Numbers, on pages that are linked in their headers."""
+
+    name: str
+
+    @iterator("GET")
+    def search(self, send: Sender) -> ItemsFlow[int]:
+        """Iterate over them."""
+        return send.pages(int)
+
+
+def linked(items: list[Any], link: str | None = None) -> Any:
+    """Write an answer."""
+    headers = {} if link is None else {"Link": f'<?page=0>; rel="first", <{link}>; rel="next"'}
+    return answer(json.dumps(items).encode(), **headers)
+
+
+def test_pages_that_are_linked_in_their_headers(
+    harness: Any, shelf: Any, wire: Callable[..., Wire]
+) -> None:
+    server = wire(linked([0, 1], "?page=2&q=a,b"), linked([], "/other?x"), linked([2]))
+    items = Linked(shelf(f"{server.url}/v1", credentials=Token("t0k")), name="me").search()
+    assert [harness.next(items) for _ in range(2)] == [0, 1]
+    assert len(server.requests) == 1
+    assert harness.list(items) == [2]
+    targets = ["/v1/linked/me", "/v1/linked/me?page=2&q=a,b", "/other?x"]
+    assert [request.target for request in server.requests] == targets
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer t0k"}
+
+
+@pytest.mark.parametrize("link", ["http://evil.test/", "//evil.test/", "http://a:b@shelf.test/"])
+def test_a_header_that_leads_elsewhere_is_not_followed(
+    harness: Any, shelf: Any, link: str
+) -> None:
+    headers = {"Link": f'<{link}>; rel="next"'}
+    sent: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json=[1], headers=headers)
+
+    items = Linked(shelf(transport=httpx.MockTransport(handle)), name="me").search()
+    assert harness.next(items) == 1
+    with pytest.raises(DecodeError, match="a link that does not lead to this server"):
+        harness.next(items)
+    assert len(sent) == 1
+
+
+def test_headers_that_link_to_an_earlier_page_end_with_an_error(
+    harness: Any, shelf: Any, wire: Callable[..., Wire]
+) -> None:
+    server = wire(linked([1], "?page=2"), linked([2], "me"))
+    items = Linked(shelf(server.url), name="me").search()
+    assert [harness.next(items) for _ in range(2)] == [1, 2]
+    with pytest.raises(DecodeError, match="a link to an earlier page"):
+        harness.next(items)
+
+
+@pytest.mark.parametrize("is_in_header", [False, True])
+def test_a_hundred_empty_pages_in_a_row_end_with_an_error(
+    harness: Any, shelf: Any, is_in_header: bool
+) -> None:
+    sent: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        link = f"?page={len(sent)}"
+        items = [7] if len(sent) == 100 else []
+        if is_in_header:
+            return httpx.Response(200, json=items, headers={"Link": f"<{link}>; rel=next"})
+        return httpx.Response(200, json={"items": items, "links": {"next": link}})
+
+    client = shelf(transport=httpx.MockTransport(handle))
+    linked = Linked(client, name="me")
+    items = linked.search() if is_in_header else client.tags.search(reader="me")
+    assert harness.next(items) == 7
+    assert len(sent) == 100
+    with pytest.raises(DecodeError, match="an empty page, like the 99 before it"):
+        harness.next(items)
+    assert len(sent) == 200
+
+
+SECRET = "s3cret-token-of-the-reader"
+
+
+@pytest.mark.parametrize("link", [f"http://evil.test/?token={SECRET}", f"?token={SECRET}"])
+@pytest.mark.parametrize("is_in_header", [False, True])
+def test_no_error_shows_the_secret_in_a_link(
+    harness: Any, shelf: Any, link: str, is_in_header: bool
+) -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        if is_in_header:
+            return httpx.Response(200, json=[1], headers={"Link": f"<{link}>; rel=next"})
+        return httpx.Response(200, json={"items": [1], "links": {"next": link}})
+
+    client = shelf(transport=httpx.MockTransport(handle), credentials=Token(SECRET))
+    linked = Linked(client, name="me")
+    with pytest.raises(DecodeError, match="a link that repeats a secret") as caught:
+        harness.list(linked.search() if is_in_header else client.tags.search(reader="me"))
+    assert SECRET[:8] not in str(caught.value)

@@ -17,7 +17,7 @@ from grad300_sdk.engine.errors import APIError, RateLimitError, ServerError, Tra
 from grad300_sdk.engine.flow import Exchange, RunningFlow, Sleep
 from grad300_sdk.engine.sending.pacing import Pacer
 from tests.support.flows import Script, answered, cut, json_response, refused
-from tests.support.library import BlockingLibrary, account
+from tests.support.library import AwaitingLibrary, BlockingLibrary, account
 
 COPIES: dict[str, Callable[[Any], Any]] = {
     "itself": lambda client: client,
@@ -233,8 +233,15 @@ def test_wrong_numbers(option: str, value: object, error: type[Exception]) -> No
 
 
 def test_a_callback_that_is_not_one() -> None:
-    with pytest.raises(TypeError, match="on_retry must be a function, not str"):
+    with pytest.raises(TypeError, match=r"on_retry must be a function .*, not str"):
         BlockingLibrary(on_retry="print")
+
+
+def test_a_callback_that_would_have_to_be_awaited() -> None:
+    async def told(*retry: object) -> None: ...
+
+    with pytest.raises(TypeError, match=r"on_retry must be a function .*, not an async one"):
+        AwaitingLibrary(on_retry=told)
 
 
 # Patience
@@ -257,6 +264,53 @@ def test_patience_counts_what_the_server_asks_for() -> None:
         script.run(client.books["1"].get.flow())
     assert script.waits == [8, 8]
     assert "Given up after 3 attempts and 16.0 s of waiting." in caught.value.__notes__
+
+
+def test_patience_counts_the_pauses_that_others_cause(time: Time) -> None:
+    client = time.of(BlockingLibrary(patience=20.0))
+    other, running = ask(client), ask(client)
+    assert answer(running, busy()) == Sleep(0.5)
+    assert answer(other, busy(429, Retry_After="15")) == Sleep(15.0)
+    time.now += 0.5
+    running.answer(None)
+    assert running.effect == Sleep(14.5)
+    time.now += 14.5
+    running.answer(None)
+    with pytest.raises(RateLimitError) as caught:
+        answer(running, busy(429, Retry_After="6"))
+    assert "Given up after 2 attempts and 15.0 s of waiting." in caught.value.__notes__
+
+
+def test_patience_counts_a_pause_before_the_first_attempt(time: Time) -> None:
+    client = time.of(BlockingLibrary(patience=20.0))
+    assert answer(ask(client), busy(429, Retry_After="20")) == Sleep(20.0)
+    running = ask(client)
+    assert running.effect == Sleep(20.0)
+    time.now += 20
+    running.answer(None)
+    with pytest.raises(ServerError) as caught:
+        answer(running, busy())
+    assert "Given up after 1 attempt and 20.0 s of waiting." in caught.value.__notes__
+
+
+def test_a_pause_that_another_request_caused_is_logged(
+    time: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "grad300_sdk")
+    client = time.of(BlockingLibrary(retries=1))
+    assert answer(ask(client), busy(429, Retry_After="7")) == Sleep(7.0)
+    ask(client, "/2")
+    assert caplog.messages[1:] == ["GET /2 waits 7.0 s: the server asked for a pause"]
+
+
+def test_patience_does_not_count_the_rate_of_requests(time: Time) -> None:
+    client = time.of(BlockingLibrary(patience=2.0, max_requests_per_second=0.1))
+    ask(client)
+    running = ask(client)
+    assert running.effect == Sleep(10.0)
+    time.now += 10
+    running.answer(None)
+    assert answer(running, busy()) == Sleep(0.5)
 
 
 def test_patience_allows_more_attempts_than_retries() -> None:
@@ -292,7 +346,7 @@ def test_each_wait_is_told_before_it() -> None:
     script.run(client.books.get.flow(title="Dune"))
     assert [rest for _, *rest in told.calls] == [
         [1, 0.5, "503 may pass"],
-        [2, 7.0, "429 may pass, as the server says"],
+        [2, 7.0, "429 may pass; Retry-After asks for 7 s"],
         [3, 2.0, "the network failed"],
     ]
     for request, *_ in told.calls:
@@ -337,7 +391,8 @@ def test_each_wait_is_logged_at_info(caplog: pytest.LogCaptureFixture) -> None:
     assert [(level, text) for _, level, text in caplog.record_tuples] == [
         (
             logging.INFO,
-            "GET /books/1 is sent again in 7.0 s (retry 1): 429 may pass, as the server says",
+            "GET /books/1 is sent again in 7.0 s (retry 1): "
+            "429 may pass; Retry-After asks for 7 s",
         ),
         (logging.INFO, "GET /books/1 is sent again in 1.0 s (retry 2): the network failed"),
     ]

@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 import httpx
 import pytest
 
-from grad300_sdk.engine import Send
+from grad300_sdk.engine import Send, excerpt
 from grad300_sdk.engine.credentials import (
     Basic,
     Token,
@@ -152,7 +152,7 @@ def test_a_server_that_repeats_a_password_is_not_quoted(
         [b"HTTP/1.1 200 OK\r\nBearer %s\r\n\r\n", CLOSE],
         [b"HTTP/1.1 Bearer %s\r\n\r\n", CLOSE],
         [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nBearer %s\r\n", CLOSE],
-        [b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: 0\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\nContent-Encoding: br, %s\r\nContent-Length: 0\r\n\r\n"],
     ],
     ids=["header", "status", "chunk", "encoding"],
 )
@@ -293,3 +293,19 @@ def test_a_request_without_a_secret_is_the_same() -> None:
     assert "Cookie" not in redacted.headers
     assert redacted.headers["X"] == "y"
     assert secret.headers["Cookie"] == "a=b"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["plain-secret", 'it\'s "quoted"', "back\\slash", "two  blanks\t", "Zo\u00eb-\u00df\x1b"],
+)
+@pytest.mark.parametrize("write", [str, repr, json.dumps, quote, escape])
+@pytest.mark.parametrize("shorten", [str, excerpt])
+def test_a_secret_is_masked_however_it_is_quoted(secret: str, write: Any, shorten: Any) -> None:
+    text = Redactor((secret,)).text(shorten(f"the row {write(secret)} is wrong"))
+    assert "***" in text
+    assert not any(part in text for part in ("secret", "quoted", "slash", "blanks", "Zo"))
+
+
+def test_what_is_no_secret_is_not_masked() -> None:
+    assert Redactor(("a    ", "abc")).text("a b c abc") == "a b c abc"

@@ -1,0 +1,1 @@
+"""Property-based tests that run for minutes: ``python -m tests.campaigns.fits``."""

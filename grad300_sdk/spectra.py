@@ -45,7 +45,8 @@ def frequency(table: Table) -> u.Quantity:
     Examples
     --------
     >>> from grad300_sdk import spectra
-    >>> table = client.scans["Spectrum"][1].file.table()
+    >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+    ...     table = client.scans["Spectrum"][1].file.table()
     >>> spectra.frequency(table)[[0, -1]].to("MHz")
     <Quantity [1398. , 1460.5] MHz>
     """
@@ -85,7 +86,8 @@ def velocity(
     Examples
     --------
     >>> from grad300_sdk import spectra
-    >>> table = client.scans["Spectrum"][1].file.table()
+    >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+    ...     table = client.scans["Spectrum"][1].file.table()
     >>> spectra.velocity(table).unit
     Unit("km / s")
     """
@@ -134,7 +136,8 @@ def on_off(table: Table) -> QTable:
     Examples
     --------
     >>> from grad300_sdk import spectra
-    >>> line = spectra.on_off(client.scans["Spectrum"][1].file.table())
+    >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+    ...     line = spectra.on_off(client.scans["Spectrum"][1].file.table())
     >>> line.colnames
     ['frequency', 'velocity', 'LEFT_POL', 'RIGHT_POL']
     """

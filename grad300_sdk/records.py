@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from grad300_sdk.engine import excerpt, warn
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.filters import parse_date
+from grad300_sdk.settings import setting
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
 
 __all__ = ["ScanRecord", "ScanType", "make_record", "make_records"]
 
@@ -53,6 +58,13 @@ class ScanType(StrEnum):
 _ALIASES = {"Images": ("image",), "OnOff": ("on_off",)}
 
 
+# The start in UTC, the type, the project, the source, the tag of the scan, and the sub-scan:
+# 20250204-093521_TPI-GRAD300-AZEL_04#_01#.fits
+_FILE_NAME = re.compile(
+    r"\d{8}-\d{6}_[A-Za-z]+-(?P<project>[^-]*)-.*_(?P<scan_tag>[^_#]*)#_(?P<sub_scan>[^_#]*)#"
+)
+
+
 class ScanRecord(msgspec.Struct, frozen=True):
     """A scan as the archive describes it.
 
@@ -90,6 +102,8 @@ class ScanRecord(msgspec.Struct, frozen=True):
     >>> record = ScanRecord(42, ScanType.TPI, "20250204-093521_TPI-GRAD300-SUN_01#_01#.fits")
     >>> record.scan_type, record.date is None
     (<ScanType.TPI: 'TPI'>, True)
+    >>> record.project, record.scan_tag, record.sub_scan
+    ('GRAD300', '01', '01')
     """
 
     id: int
@@ -109,6 +123,37 @@ class ScanRecord(msgspec.Struct, frozen=True):
 
     def __hash__(self) -> int:
         return hash((self.id, self.scan_type, self.file_name))  # the metadata has no hash
+
+    @property
+    def coord(self) -> SkyCoord | None:
+        """The position (ICRS); None if `ra` or `dec` is missing.
+
+        `ra` is in the unit ``conf.ra_unit``.
+        """
+        if self.ra is None or self.dec is None:
+            return None
+        from astropy.coordinates import SkyCoord
+
+        return SkyCoord(self.ra, self.dec, unit=(setting("ra_unit"), "deg"), frame="icrs")
+
+    @property
+    def project(self) -> str | None:
+        """The project in `file_name`, such as ``GRAD300``; None if the name is of another form."""
+        return self._name_part("project")
+
+    @property
+    def scan_tag(self) -> str | None:
+        """The tag of the scan in `file_name`, such as ``04``; None if it is of another form."""
+        return self._name_part("scan_tag")
+
+    @property
+    def sub_scan(self) -> str | None:
+        """The sub-scan in `file_name`, such as ``01``; None if the name is of another form."""
+        return self._name_part("sub_scan")
+
+    def _name_part(self, part: str) -> str | None:
+        match = _FILE_NAME.match(self.file_name)
+        return None if match is None else match[part]
 
 
 class Field(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from grad300_sdk import conf
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
 
@@ -195,6 +196,34 @@ def test_good_rows_earn_no_warning():
         warnings.simplefilter("error")
         assert len(make_records([ROW] * 3, ScanType.TPI)) == 3
         assert make_records([], None) == []
+
+
+@pytest.mark.parametrize(
+    ("file_name", "parts"),
+    [
+        ("20250204-093521_TPI-GRAD300-AZEL_04#_01#.fits", ("GRAD300", "04", "01")),
+        ("20250212-170737_TPI-PROJ01-_01#_01#.fits", ("PROJ01", "01", "01")),
+        ("20250212-170737_TPI-CSCAN_LON-SUN_01#_02#.fits", ("CSCAN_LON", "01", "02")),
+        ("20250212-083216_IMAGE-GRAD300-W3-OH_7#_12#.fits", ("GRAD300", "7", "12")),
+        ("20250212-170737_SPECTRUM--_#_#.fits", ("", "", "")),
+        ("20250212-170737_TPI-P-A_B_01#_02#_repaired.fits", ("P", "01", "02")),
+        ("scan.fits", (None, None, None)),
+        ("20250204-093521_TPI-GRAD300-AZEL.fits", (None, None, None)),
+    ],
+)
+def test_what_the_files_name_says(file_name, parts):
+    record = ScanRecord(1, ScanType.TPI, file_name)
+    assert (record.project, record.scan_tag, record.sub_scan) == parts
+
+
+def test_the_position():
+    record = ScanRecord(1, ScanType.TPI, "a", ra=12.5, dec=-13.0)
+    assert record.coord.frame.name == "icrs"
+    assert (record.coord.ra.deg, record.coord.dec.deg) == pytest.approx((187.5, -13.0))
+    with conf.set_temp("ra_unit", "deg"):
+        assert record.coord.ra.deg == pytest.approx(12.5)
+    assert ScanRecord(1, ScanType.TPI, "a", ra=12.5).coord is None
+    assert ScanRecord(1, ScanType.TPI, "a", dec=12.5).coord is None
 
 
 def test_records_are_values():

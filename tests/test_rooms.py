@@ -33,7 +33,7 @@ grad300_sdk/
         declaring/    nodes  send  calls  endpoints  resource  callable
         client
     version  defaults  errors  configuration  settings
-    filters  records  pages  columns  tables  fits
+    filters  records  pages  columns  tables  fits  sky  spectra
     downloads/        names  progress  partial  save  bulk
     cache
     resources/        login  files  paging  scans  openapi
@@ -43,7 +43,7 @@ grad300_sdk/
 """
 
 # What reads JSON and files takes plain data and knows no client.
-DATA = ["filters", "records", "pages", "columns", "tables", "fits"]
+DATA = ["filters", "records", "pages", "columns", "tables", "fits", "sky", "spectra"]
 DATA_MAY_IMPORT_FROM_THE_ENGINE = {"excerpt", "warn"}
 
 IMPORTS_HTTPX = {

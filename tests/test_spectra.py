@@ -1,0 +1,165 @@
+"""The channels of a spectrum: frequency, velocity, and (on - off) / off."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy import constants
+from astropy import units as u
+from astropy.coordinates import AltAz, SkyCoord, get_body_barycentric_posvel
+from astropy.table import QTable, Table
+from astropy.time import Time
+
+from grad300_sdk import Client, sky, spectra
+from grad300_sdk.sandbox import Sandbox
+
+HEADER = {"BASEFREQ": 1_398_000_000, "BANDWID": 62_500_000.0, "OBJECT": "casa"}
+CASSIOPEIA_A = SkyCoord(350.85 * u.deg, 58.815 * u.deg)
+BEGIN = Time("2025-02-12T08:00:00", scale="utc")
+
+
+def spectrum(statuses: Any = ("on", "off", "cal"), channels: int = 1024) -> Table:
+    """Return the table of a spectrum that follows a source, a row a second."""
+    moments = BEGIN + np.arange(len(statuses)) * u.s
+    with sky.earth_rotation():
+        seen = CASSIOPEIA_A.transform_to(AltAz(obstime=moments, location=sky.SITE))
+    power = np.full((len(statuses), channels), 1000)
+    return Table(
+        {
+            "JD": moments.jd,
+            "Azimuth": seen.az.deg,
+            "Elevation": seen.alt.deg,
+            "LEFT_POL": power,
+            "RIGHT_POL": 2 * power,
+            "STATUS": np.array(statuses, dtype="U4"),
+        },
+        meta=dict(HEADER),
+    )
+
+
+class TestFrequency:
+    def test_the_channels_reach_both_ends_of_the_band(self) -> None:
+        found = spectra.frequency(spectrum())
+        assert found.unit == u.Hz
+        assert found[[0, -1]].value.tolist() == [1_398_000_000, 1_460_500_000]
+        assert np.diff(found.value) == pytest.approx(61_094.819, abs=1e-3)
+
+    @pytest.mark.parametrize("value", [None, "wide", True])
+    def test_a_header_without_the_band(self, value: Any) -> None:
+        table = spectrum()
+        table.meta["BANDWID"] = value
+        with pytest.raises(ValueError, match="must have a number as BANDWID, not"):
+            spectra.frequency(table)
+
+    def test_another_table(self) -> None:
+        with pytest.raises(ValueError, match="no column 'LEFT_POL' of channels"):
+            spectra.frequency(Table({"JD": [1.0]}))
+        with pytest.raises(ValueError, match="not that of a spectrum"):
+            spectra.frequency(Table({"LEFT_POL": [1.0]}))
+
+
+class TestVelocity:
+    def test_of_the_telescope_itself(self) -> None:
+        found = spectra.velocity(spectrum(), frame=None)
+        assert found.unit == u.km / u.s
+        # In the radio convention, c (f0 - f) / f0.
+        expected = 299_792.458 * (1_420_405_751.7667 - 1_398_000_000) / 1_420_405_751.7667
+        assert found[0].value == pytest.approx(expected, abs=1e-6)
+        assert (np.diff(found.value) < 0).all()
+
+    @pytest.mark.parametrize("frame", ["icrs", "lsrk"])
+    def test_by_hand(self, frame: str) -> None:
+        table = spectrum()
+        middle = BEGIN + 1 * u.s
+        towards = CASSIOPEIA_A.cartesian.xyz.value
+        # The Earth around the barycentre of the solar system ...
+        _, orbit = get_body_barycentric_posvel("earth", middle)
+        motion = orbit.xyz.to_value("km/s")
+        # ... the telescope around the Earth's axis, once in a sidereal day ...
+        angle = middle.sidereal_time("mean", longitude=sky.SITE.lon).rad
+        radius = np.hypot(sky.SITE.x, sky.SITE.y).to_value("km")
+        speed = 7.292115e-5 * radius
+        motion = motion + speed * np.array([-np.sin(angle), np.cos(angle), 0.0])
+        # ... and the Sun at 20 km/s towards 18h +30 deg of 1900, by the definition of the LSRK.
+        if frame == "lsrk":
+            apex = SkyCoord(270 * u.deg, 30 * u.deg, frame="fk4", equinox="B1900").icrs
+            motion = motion + 20.0 * apex.cartesian.xyz.value
+        own = spectra.velocity(table, frame=None)[512].value
+        found = spectra.velocity(table, frame=frame)[512].value
+        # Towards the source, the telescope sees a frequency that is higher by v / c.
+        shift = float(motion @ towards) * (1 - own / 299_792.458)
+        assert found - own == pytest.approx(shift, abs=0.01)
+
+    def test_another_line(self) -> None:
+        table = spectrum()
+        rest = 1_420 * u.MHz
+        by_frequency = spectra.velocity(table, rest, frame=None)
+        by_wavelength = spectra.velocity(table, constants.c / rest, frame=None)
+        assert by_frequency.value == pytest.approx(by_wavelength.value)
+
+    def test_without_a_network_and_in_the_future(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def connect(*args: object) -> None:
+            raise AssertionError("something would have been sent")
+
+        monkeypatch.setattr(socket.socket, "connect", connect)
+        table = spectrum()
+        table["JD"] += 5 * 365.25
+        assert np.isfinite(spectra.velocity(table).value).all()
+
+    def test_a_scan_that_does_not_say_where_it_points(self) -> None:
+        table = spectrum()
+        table["Elevation"] = 1e307
+        with pytest.raises(ValueError, match="no row of the spectrum says when and where"):
+            spectra.velocity(table)
+        with pytest.raises(ValueError, match="no row of the spectrum says when and where"):
+            spectra.velocity(spectrum()[:0])
+
+    def test_rows_without_a_pointing_do_not_count(self) -> None:
+        table = spectrum()
+        expected = spectra.velocity(table)
+        table["Azimuth"][1] = np.nan
+        assert spectra.velocity(table).value == pytest.approx(expected.value, abs=1e-3)
+
+
+class TestOnOff:
+    def test_the_medians_of_the_rows(self) -> None:
+        table = spectrum(["on", "off", "cal", "on", "off", "on"])
+        table["LEFT_POL"][:, 5] = [1300, 1000, 9, 1200, 1000, 7000]
+        found = spectra.on_off(table)
+        assert isinstance(found, QTable)
+        assert found.colnames == ["frequency", "velocity", "LEFT_POL", "RIGHT_POL"]
+        assert len(found) == 1024
+        assert found["LEFT_POL"][5] == pytest.approx(0.3)
+        assert found["LEFT_POL"][4] == found["RIGHT_POL"][5] == 0.0
+        assert (found["velocity"] == spectra.velocity(table)).all()
+        assert (found["frequency"] == spectra.frequency(table)).all()
+        assert found.meta["OBJECT"] == "casa"
+
+    def test_a_channel_without_power_is_masked(self) -> None:
+        table = spectrum()
+        table["RIGHT_POL"][0, 1023] = 0
+        table["RIGHT_POL"][1, 7] = -3
+        masked = spectra.on_off(table)["RIGHT_POL"].mask
+        assert np.flatnonzero(masked).tolist() == [7, 1023]
+
+    @pytest.mark.parametrize(
+        ("statuses", "message"),
+        [
+            (["on", "cal"], "no rows with the status 'off'; it has 'cal', 'on'"),
+            (["off"], "no rows with the status 'on'; it has 'off'"),
+            ([], "no rows with the status 'on'; it has no rows"),
+        ],
+    )
+    def test_a_spectrum_that_lacks_one(self, statuses: list[str], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            spectra.on_off(spectrum(statuses))
+
+    def test_a_file_of_the_archive(self, sandbox: Sandbox) -> None:
+        with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+            table = client.scans["Spectrum"][1].file.table()
+        found = spectra.on_off(table)
+        assert len(found) == 1024
+        assert not found["RIGHT_POL"].mask[:1000].any()

@@ -360,8 +360,9 @@ class TestSettings:
         ],
     )
     def test_a_wrong_one_is_named_as_a_setting(self, tmp_path, setting, said):
-        (tmp_path / "grad300_sdk.cfg").write_text(setting)
-        done = piped("scans", ASTROPY_CONFIG_DIR=str(tmp_path))
+        (tmp_path / "astropy").mkdir()
+        (tmp_path / "astropy" / "grad300_sdk.cfg").write_text(setting)
+        done = piped("scans", XDG_CONFIG_HOME=str(tmp_path))
         assert done.status == 2
         assert said in done.error
 

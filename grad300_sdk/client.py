@@ -105,7 +105,7 @@ class Archive(Root[M]):
         )
         # The largest page that the server sent in full: it sends pages of that size.
         self.largest_full_page = 0
-        if self._logs_in_on_creation:
+        if self._logs_in_on_creation and user is not None:
             self.driver.run(self.session.credentials.authorize())
 
     login = child(Login[M])

@@ -40,9 +40,8 @@ from .declaring.send import Sender
 from .errors import error_message
 from .flow import Flow
 from .keywords import public
-from .network.base import NetworkOptions
+from .network.base import Network, NetworkOptions
 from .network.driver import AsyncDriver, SyncDriver
-from .sending.pacing import Pacer
 from .sending.request import RequestBuilder
 from .sending.session import OnRetry, Session, is_unauthorized
 from .tracebacks import short_tracebacks
@@ -203,12 +202,12 @@ class Root(RootNode[M]):
         self._start(os.urandom(16).hex(), session, options)
 
     def _start(
-        self, name: str, session: Session, options: NetworkOptions, pacer: Pacer | None = None
+        self, name: str, session: Session, options: NetworkOptions, origin: Network | None = None
     ) -> None:
         driver_class = _DRIVERS[self._mode]
         network = _networks.get(name)
         if network is None:
-            network = _networks[name] = driver_class.network_class(options, pacer)
+            network = _networks[name] = driver_class.network_class(options, origin)
         self._name = name
         self.session = session
         session.pacer = network.pacer
@@ -403,7 +402,7 @@ class Root(RootNode[M]):
             name, options = os.urandom(16).hex(), replace(options, max_connections=limit)
         other = object.__new__(type(self))
         other.__dict__.update(vars(self))
-        other._start(name, session, options, self.session.pacer)
+        other._start(name, session, options, self.driver.network)
         return other
 
     def __dir__(self) -> list[str]:

@@ -11,7 +11,6 @@ import anyio
 import anyio.lowlevel
 import httpx
 
-from ..sending.pacing import Pacer
 from .base import Connection, Network, NetworkOptions, Pool, Unsuspended
 from .streams import AsyncBackend
 
@@ -31,8 +30,8 @@ class AsyncNetwork(Network):
 
     transport_class = httpx.AsyncBaseTransport
 
-    def __init__(self, options: NetworkOptions, pacer: Pacer | None = None) -> None:
-        super().__init__(options, pacer)
+    def __init__(self, options: NetworkOptions, origin: Network | None = None) -> None:
+        super().__init__(options, origin)
         name = f"{__name__} {next(_numbers)}"
         self._pool: anyio.lowlevel.RunVar[_Pool | None] = anyio.lowlevel.RunVar(name, None)
 
@@ -40,8 +39,8 @@ class AsyncNetwork(Network):
         """Return the connections of the running event loop."""
         pool = self._pool.get()
         if pool is None:
-            pool = _Pool(self.options.max_connections)
-            self._pool.set(pool)
+            pool = _Pool(self.options.max_connections, self.users)
+            pool.token = self._pool.set(pool)
             await anext(pool.closer)
         return pool
 
@@ -100,7 +99,7 @@ class AsyncNetwork(Network):
 
     async def exclusive(self, user: object) -> anyio.Lock:
         """Return a lock that one flow holds at a time."""
-        return (await self.pool()).lock
+        return (await cast("AsyncNetwork", self.root).pool()).lock
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in this task."""
@@ -112,27 +111,27 @@ class AsyncNetwork(Network):
             await self.options.transport.aclose()
         pool = self._pool.get()
         if pool is not None:
-            self._pool.set(None)
+            self._pool.reset(pool.token)  # setting it to None would keep its name in the loop
             await pool.closer.aclose()
 
 
 class _Pool(Pool):
     """The connections of an event loop, which closes asynchronous generators when it ends."""
 
-    def __init__(self, max_connections: int) -> None:
-        super().__init__()
+    def __init__(self, max_connections: int, users: Any) -> None:
+        super().__init__(anyio.Semaphore(max_connections, fast_acquire=True), users)
+        self.token: Any = None
         self.lock = anyio.Lock()
-        self._free = anyio.Semaphore(max_connections, fast_acquire=True)
         self._connections: set[Connection] = set()
         self.closer = self._close(self._connections)
 
     async def acquire(self, timeout: float | None) -> bool:
         """Wait until another connection may be used, and return whether one may."""
         with suppress(anyio.WouldBlock):
-            self._free.acquire_nowait()
+            self.free.acquire_nowait()
             return True
         with anyio.move_on_after(timeout):
-            await self._free.acquire()
+            await self.free.acquire()
             return True
         return False
 
@@ -143,19 +142,11 @@ class _Pool(Pool):
         self._connections.add(connection)
         return connection
 
-    async def release(
-        self, idle: list[Connection], connection: Connection | None, error: BaseException | None
-    ) -> None:
-        """Return a connection; httpcore has closed it if the response was cut."""
-        try:
-            if connection is not None and connection.has_leftover():
-                self._connections.discard(connection)
-                with anyio.CancelScope(shield=True):
-                    await connection.transport.aclose()
-            elif connection is not None:
-                idle.append(connection)
-        finally:
-            self._free.release()
+    async def discard(self, connection: Connection) -> None:
+        """Close a connection that can't be used again."""
+        self._connections.discard(connection)
+        with anyio.CancelScope(shield=True):
+            await connection.transport.aclose()
 
     @staticmethod
     async def _close(connections: set[Connection]) -> AsyncGenerator[None, None]:
@@ -163,5 +154,5 @@ class _Pool(Pool):
             yield
         finally:
             with anyio.CancelScope(shield=True):
-                for connection in connections:
+                for connection in list(connections):
                     await connection.transport.aclose()

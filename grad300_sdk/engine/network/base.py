@@ -21,6 +21,7 @@ from .proxies import EnvironmentProxies, describe_proxy
 from .streams import Backend
 
 __all__ = [
+    "CLOSED",
     "Connection",
     "Network",
     "NetworkOptions",
@@ -29,6 +30,8 @@ __all__ = [
     "Unsuspended",
     "reset_in_children",
 ]
+
+CLOSED = "this client is closed; make a new one to send requests"
 
 # A response whose body has not been read, and the function that returns its connection. It takes
 # the error, if any, that may have made the connection unusable.
@@ -81,7 +84,9 @@ class Pool(ABC):
     Each request checks out one of them, the last used first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, free: Any, users: Any) -> None:
+        self.free = free
+        self.users = users
         self.idle: dict[Any, list[Connection]] = {}
 
     @abstractmethod
@@ -93,10 +98,24 @@ class Pool(ABC):
         """Return a new connection."""
 
     @abstractmethod
+    async def discard(self, connection: Connection) -> None:
+        """Close a connection that can't be used again."""
+
     async def release(
         self, idle: list[Connection], connection: Connection | None, error: BaseException | None
     ) -> None:
         """Return a connection to the idle ones, unless it can't be used again."""
+        try:
+            if connection is None:
+                return
+            # An interrupt may come anywhere.
+            is_sound = error is None or isinstance(error, Exception)
+            if is_sound and self.users and not connection.has_leftover():
+                idle.append(connection)
+            else:
+                await self.discard(connection)
+        finally:
+            self.free.release()
 
 
 class Network(ABC):
@@ -106,16 +125,22 @@ class Network(ABC):
     ----------
     options : NetworkOptions
         How the network is reached.
-    pacer : Pacer, optional
-        Decides when the next request may be sent; by default, one of its own.
+    origin : Network, optional
+        The network of the client that this one's client is a copy of: they share what paces
+        requests, the locks of exclusive flows, and a transport that the user passed.
     """
 
     transport_class: type
 
-    def __init__(self, options: NetworkOptions, pacer: Pacer | None = None) -> None:
+    def __init__(self, options: NetworkOptions, origin: Network | None = None) -> None:
         self.options = options
+        self.root: Network = self if origin is None else origin.root
+        self.pacer: Pacer = (
+            Pacer(options.max_requests_per_second) if origin is None else origin.pacer
+        )
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
-        self.pacer = pacer or Pacer(options.max_requests_per_second)
+        if origin is not None and options.transport is not None:
+            self.users = origin.users
         self._context: ssl.SSLContext | None = None
         reset_in_children.update((self, self.pacer))
         self._environment = EnvironmentProxies() if options.trust_env else None
@@ -164,6 +189,9 @@ class Network(ABC):
                 f"all {self.options.max_connections} connections are in use: end the streams that "
                 "are open, or pass a larger max_connections"
             )
+        if not self.users:  # the client was closed meanwhile
+            await pool.release(idle, None, None)
+            raise RuntimeError(CLOSED)
         try:
             idle = pool.idle.setdefault((request.url.scheme, self.proxy(request.url)), [])
             try:
@@ -171,6 +199,7 @@ class Network(ABC):
             except IndexError:
                 connection = pool.connect(self.connect_options(request.url))
             connection.backend.guard = guard
+            guard.is_watched = True
             response = await self.send(connection.transport, request)
         except BaseException as error:
             await pool.release(idle, connection, error)
@@ -183,8 +212,9 @@ class Network(ABC):
 
     async def leave(self, user: object) -> None:
         """Remove a user, and close the connections after the last one."""
+        was_open = user in self.users
         self.users.discard(user)
-        if not self.users:
+        if was_open and not self.users:
             await self.aclose()
 
     def proxy(self, url: httpx.URL) -> httpx.Proxy | None:

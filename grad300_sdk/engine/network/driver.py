@@ -6,16 +6,17 @@ calling thread runs them to their end; with `AsyncNetwork` they run on asyncio o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, TypeVar
 
 import httpx
+from msgspec.structs import replace
 
 from ..flow import Exchange, Exclusive, Flow, Gather, ItemsFlow, RunningFlow, Send, Sleep
 from ..sending.session import Session
 from ..tracebacks import short_tracebacks
 from .aio import AsyncNetwork
-from .base import Network
+from .base import CLOSED, Network
 from .incoming import IncomingResponse
 from .items import AsyncItems, SyncItems
 from .sync import SyncNetwork, run_to_end
@@ -23,6 +24,16 @@ from .sync import SyncNetwork, run_to_end
 __all__ = ["AsyncDriver", "Driver", "SyncDriver"]
 
 T = TypeVar("T")
+
+
+class _Opened:
+    """A sink whose body is read later."""
+
+    incoming: IncomingResponse
+
+    def headers(self) -> Mapping[str, str]:
+        """Return nothing."""
+        return {}
 
 
 class Driver:
@@ -83,7 +94,11 @@ class Driver:
 
     async def _exchange(self, exchange: Exchange) -> httpx.Response:
         sink = exchange.send.sink
-        async with await self._open(exchange) as incoming:
+        incoming = await self._open(exchange)
+        if isinstance(sink, _Opened) and incoming.response.is_success:
+            sink.incoming = incoming
+            return incoming.response
+        async with incoming:
             if sink is None or not incoming.response.is_success:
                 return await incoming.read()
             with incoming.mapping_errors:
@@ -94,26 +109,13 @@ class Driver:
 
     async def stream(self, send: Send) -> IncomingResponse:
         """Send a request, and return the successful response before its body is read."""
-        running = RunningFlow(self.session.send(send))
-        while True:
-            if not isinstance(running.effect, Exchange):
-                await self.step(running)
-                continue
-            try:
-                incoming = await self._open(running.effect)
-                if incoming.response.is_success:
-                    running.close()
-                    return incoming
-                async with incoming:
-                    result = await incoming.read()
-            except BaseException as error:
-                running.fail(error)
-            else:
-                running.answer(result)
+        opened = _Opened()
+        await self.perform(self.session.send(replace(send, sink=opened)))
+        return opened.incoming
 
     async def _open(self, exchange: Exchange) -> IncomingResponse:
         if self.is_closed:
-            raise RuntimeError("this client is closed; make a new one to send requests")
+            raise RuntimeError(CLOSED)
         incoming = IncomingResponse(exchange, self.session, self.network, lambda: self.is_closed)
         await incoming.open()
         return incoming

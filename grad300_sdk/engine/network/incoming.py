@@ -67,7 +67,7 @@ class IncomingResponse:
         if _logger.isEnabledFor(logging.INFO):
             status = f"{response.http_version} {response.status_code} {response.reason_phrase}"
             _logger.info('HTTP Request: %s %s "%s"', request.method, request.url, status)
-        is_json = send.expects_json or "json" in response.headers.get("Content-Type", "")
+        is_json = send.expects_json or "json" in response.headers.get("Content-Type", "").lower()
         limit = self._session.max_json_bytes if is_json else None
         if limit is None:
             guard.allow_long_body()

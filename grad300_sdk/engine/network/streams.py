@@ -38,35 +38,21 @@ class Backend(Protocol):
     guard: RateGuard
 
 
-class _Guarded:
-    """Checks each response with the guard that was set when its request was written."""
-
-    _backend: Backend
-    _guard: RateGuard
-
-    def _begin(self) -> None:
-        self._guard = self._backend.guard
-        self._guard.is_watched = True
-
-    def _received(self, data: bytes) -> bytes:
-        self._guard.received(len(data))
-        return data
-
-
-class _SyncStream(_Guarded, httpcore.NetworkStream):
+class _SyncStream(httpcore.NetworkStream):
     def __init__(self, backend: Backend, stream: httpcore.NetworkStream) -> None:
         self._backend = backend
         self._stream = stream
         self._wake = _shutdown(stream.get_extra_info("socket"))
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._guard.wait()
+        guard = self._backend.guard
+        guard.wait()
         with cancellable(self._wake):
             data = self._stream.read(max_bytes, timeout)
-        return self._received(data)
+        guard.received(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._begin()
         with cancellable(self._wake):
             self._stream.write(buffer, timeout)
 
@@ -108,7 +94,6 @@ class SyncBackend(httpcore.SyncBackend):
         """Return a stream to a server."""
         with _connect_errors():
             connection = _connect(host, port, timeout)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return _SyncStream(self, SyncStream(connection))
 
 
@@ -168,6 +153,7 @@ def _connect_to(connection: socket.socket, address: Any, timeout: float | None) 
         connection.settimeout(timeout)
         with cancellable(_shutdown(connection)):
             connection.connect(address)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:
         connection.close()
         raise
@@ -179,17 +165,19 @@ def _shutdown(connection: socket.socket) -> Callable[[], object]:
     return partial(socket.socket.shutdown, connection, socket.SHUT_RDWR)
 
 
-class _AsyncStream(_Guarded, httpcore.AsyncNetworkStream):
+class _AsyncStream(httpcore.AsyncNetworkStream):
     def __init__(self, backend: Backend, stream: httpcore.AsyncNetworkStream) -> None:
         self._backend = backend
         self._stream = stream
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._guard.wait()
-        return self._received(await self._stream.read(max_bytes, timeout))
+        guard = self._backend.guard
+        guard.wait()
+        data = await self._stream.read(max_bytes, timeout)
+        guard.received(len(data))
+        return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._begin()
         await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import httpx
 
-from ..sending.pacing import Pacer
 from .base import Connection, Network, NetworkOptions, Pool, Unsuspended
 from .streams import SyncBackend
 from .threads import acquire, gather_in_threads, sleep
@@ -38,8 +38,8 @@ class SyncNetwork(Network):
 
     transport_class = httpx.BaseTransport
 
-    def __init__(self, options: NetworkOptions, pacer: Pacer | None = None) -> None:
-        super().__init__(options, pacer)
+    def __init__(self, options: NetworkOptions, origin: Network | None = None) -> None:
+        super().__init__(options, origin)
         self._pools: list[_Pool] = []  # those of the parent processes, and this one's
         self.reset_after_fork()
 
@@ -71,7 +71,8 @@ class SyncNetwork(Network):
 
     async def exclusive(self, user: object) -> _Lock:
         """Return a lock that one flow of a client holds at a time."""
-        return self._pools[-1].locks.setdefault(user, _Lock())
+        pool = await cast("SyncNetwork", self.root).pool()
+        return pool.locks.setdefault(user, _Lock())
 
     async def sleep(self, seconds: float) -> None:
         """Sleep in this thread."""
@@ -85,9 +86,11 @@ class SyncNetwork(Network):
 
     def close_idle(self) -> None:
         """Close the connections that are not in use, those inherited by a fork included."""
-        for idle in [idle for pool in self._pools for idle in pool.idle.values()]:
-            while idle:
-                idle.pop().transport.close()
+        for pool in self._pools:
+            for idle in list(pool.idle.values()):  # other threads may be using it
+                with suppress(IndexError):
+                    while True:
+                        idle.pop().transport.close()
 
     __del__ = close_idle
 
@@ -96,34 +99,20 @@ class _Pool(Pool):
     """The connections of a process."""
 
     def __init__(self, network: Network) -> None:
-        super().__init__()
+        super().__init__(threading.Semaphore(network.options.max_connections), network.users)
         self.locks: weakref.WeakKeyDictionary[Any, _Lock] = weakref.WeakKeyDictionary()
-        self._free = threading.Semaphore(network.options.max_connections)
-        self._users = network.users
 
     async def acquire(self, timeout: float | None) -> bool:
         """Wait until another connection may be used, and return whether one may."""
-        return acquire(self._free, timeout)
+        return acquire(self.free, timeout)
 
     def connect(self, options: dict[str, Any]) -> Connection:
         """Return a new connection."""
         return Connection(httpx.HTTPTransport(**options), SyncBackend())
 
-    async def release(
-        self, idle: list[Connection], connection: Connection | None, error: BaseException | None
-    ) -> None:
-        """Return a connection to the idle ones, unless it can't be used again."""
-        try:
-            if connection is None:
-                return
-            # An interrupt may come anywhere.
-            is_sound = error is None or isinstance(error, Exception)
-            if is_sound and self._users and not connection.has_leftover():
-                idle.append(connection)
-            else:
-                connection.transport.close()
-        finally:
-            self._free.release()
+    async def discard(self, connection: Connection) -> None:
+        """Close a connection that can't be used again."""
+        connection.transport.close()
 
 
 class _Lock:
@@ -131,9 +120,16 @@ class _Lock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._owner = 0
 
     async def __aenter__(self) -> None:
+        if self._owner == threading.get_ident():
+            raise RuntimeError(
+                "an exclusive flow runs another one; the requests of a log-in need anonymous=True"
+            )
         acquire(self._lock)
+        self._owner = threading.get_ident()
 
     async def __aexit__(self, *error: object) -> None:
+        self._owner = 0
         self._lock.release()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from operator import length_hint
 from typing import Any, Generic, TypeVar
 
 __all__ = ["CancelToken", "Cancelled", "acquire", "cancellable", "gather_in_threads", "sleep"]
@@ -112,7 +113,7 @@ def gather_in_threads(run: Callable[[T], Any], items: Iterable[T], limit: int) -
     team = _Team(run, items)
     try:
         with cancellable(team.token.cancel):
-            team.start(limit - 1)
+            team.start(min(limit, length_hint(items, limit)) - 1)
             contextvars.copy_context().run(team.work)
             team.join()
     except BaseException as error:  # an interrupt or a cancellation outside of `work`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from urllib.parse import quote, quote_plus
 
@@ -89,15 +90,23 @@ class Redactor(Struct, dict=True, weakref=True):
         forms = [form.encode() for form in self._forms]
         content = response.content
         headers = without_body(response, response.request).headers.raw
-        if not any(form in content or form in b" ".join(sum(headers, ())) for form in forms):
+        shown = b" ".join((*sum(headers, ()), content))
+        if not any(form in shown for form in forms):
             return response
         for form in forms:
             headers = [(name, value.replace(form, _MASK.encode())) for name, value in headers]
             content = content.replace(form, _MASK.encode())
         headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
-        return httpx.Response(
-            response.status_code, headers=headers, content=content, request=response.request
+        redacted = httpx.Response(
+            response.status_code,
+            headers=headers,
+            content=content,
+            request=response.request,
+            extensions=response.extensions,
         )
+        with suppress(RuntimeError):  # it has no body, and so took no time
+            redacted.elapsed = response.elapsed
+        return redacted
 
 
 def _forms(secret: str) -> tuple[str, ...]:

@@ -99,7 +99,9 @@ def decide(
     asked = retry_after(attempt.headers, now)
     if asked is not None and asked > _LONGEST_WAIT:
         return Decision(None, f"Retry-After asks for {asked:.0f} s")
-    wait = backoff(attempt.number, jitter) if asked is None else asked
+    # Without a count of attempts, those that need not wait would never end.
+    is_vague = asked is None or (patience is not None and not asked)
+    wait = backoff(attempt.number, jitter) if asked is None or is_vague else asked
     if patience is not None and attempt.waited + wait > patience:
         return Decision(None, f"waited {attempt.waited:.1f} s of the {patience:.1f} s allowed")
     return Decision(wait, what if asked is None else f"{what}; Retry-After asks for {asked:.0f} s")
@@ -112,7 +114,7 @@ def is_safe(method: str) -> bool:
 
 def backoff(number: int, jitter: float) -> float:
     """Return the seconds to wait after a failure: exponential, with full jitter."""
-    return float(jitter * min(_FIRST_WAIT * 2**number, _LONGEST_BACKOFF))
+    return float(jitter * min(_FIRST_WAIT * 2 ** min(number, 30), _LONGEST_BACKOFF))
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -128,7 +128,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             url = target
         what = f"{send.method} {self.requests.url(send)}: more than {MAX_REDIRECTS} redirects"
         endless = TransportError(what)
-        endless.request = self.preview(send)
+        endless.request, endless.response = self.preview(send), response
         raise endless
 
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[tuple[httpx.Response, str]]:
@@ -196,10 +196,10 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         if send.sink is not None:
             send = replace(send, headers={**(send.headers or {}), **send.sink.headers()})
         request = self.requests.build(send, url)
-        fields = [str((send.data or {}).get(name)) for name in send.secrets]
-        secrets = (*fields, *self.credentials.secrets, *secret_values(request))
         if authorization is not None:
             request.headers["Authorization"] = authorization
+        fields = [str((send.data or {}).get(name)) for name in send.secrets]
+        secrets = (*fields, *self.credentials.secrets, *secret_values(request))
         return Exchange(send, request, Redactor(secrets))
 
     def _lacks_credentials(self, exchange: Exchange, response: httpx.Response) -> bool:

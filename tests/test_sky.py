@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +28,13 @@ def listing(sandbox: Sandbox) -> Any:
     """The scans of all types."""
     with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
         return client.scans.table()
+
+
+@pytest.fixture(autouse=True)
+def _without_downloads() -> Iterator[None]:
+    """Keep what the tests themselves ask of astropy from the network."""
+    with iers.conf.set_temp("auto_download", False):
+        yield
 
 
 def pointing(begin: float, rows: int) -> Table:

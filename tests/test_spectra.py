@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from astropy import units as u
 from astropy.coordinates import AltAz, SkyCoord, get_body_barycentric_posvel
 from astropy.table import QTable, Table
 from astropy.time import Time
+from astropy.utils import iers
 
 from grad300_sdk import Client, sky, spectra
 from grad300_sdk.sandbox import Sandbox
@@ -19,6 +21,13 @@ from grad300_sdk.sandbox import Sandbox
 HEADER = {"BASEFREQ": 1_398_000_000, "BANDWID": 62_500_000.0, "OBJECT": "casa"}
 CASSIOPEIA_A = SkyCoord(350.85 * u.deg, 58.815 * u.deg)
 BEGIN = Time("2025-02-12T08:00:00", scale="utc")
+
+
+@pytest.fixture(autouse=True)
+def _without_downloads() -> Iterator[None]:
+    """Keep what the tests themselves ask of astropy from the network."""
+    with iers.conf.set_temp("auto_download", False):
+        yield
 
 
 def spectrum(statuses: Any = ("on", "off", "cal"), channels: int = 1024) -> Table:

@@ -204,8 +204,7 @@ class CachedDownload(Download):
                 raise
             if is_out_of_reach:
                 _logger.warning("%s is used as it is in the cache: %s", entry.path, error)
-            is_down = is_out_of_reach and not isinstance(error, DownloadError)
-            _settled.add(_mark(self._server if is_down else self._url))
+            _settled.add(_mark(self._server if is_out_of_reach else self._url))
             return entry.path
         _settled.add(_mark(self._url))
         return path

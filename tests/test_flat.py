@@ -147,3 +147,21 @@ def test_a_name_from_the_server_stays_in_the_folder(flat: Grad300, tmp_path: Pat
     hostile = ScanRecord(id=record.id, scan_type=record.scan_type, file_name="../../etc/passwd")
     folder = tmp_path / "downloads"
     assert flat.download(hostile, destination_dir=folder) == folder / "passwd"
+
+
+def test_an_account_that_is_found_logs_in_at_the_first_request_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine archive login me password s3cret")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    asked: list[str] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"access_token": "t0k-of-the-reader"})
+
+    client = Grad300Client("https://archive", transport=httpx.MockTransport(handle))
+    assert client.auth_source == "netrc"
+    assert asked == []

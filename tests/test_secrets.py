@@ -173,3 +173,21 @@ def test_no_traceback_quotes_a_page_that_repeats_the_token(harness: Harness, cal
         harness.run(call(client))
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert SECRET not in repr(caught.value.__context__)
+
+
+def test_a_token_that_was_replaced_meanwhile_is_masked(harness: Harness) -> None:
+    statuses = iter([503, 400])
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(next(statuses), text=f"bad: {request.headers['Authorization']}")
+
+    def forget(*retry: object) -> None:
+        client.clear_token()
+
+    transport = httpx.MockTransport(handle)
+    client = harness.client(URL, token=SECRET, transport=transport, on_retry=forget)
+    with pytest.raises(Grad300APIError) as caught:
+        harness.run(client.request("GET", "/x"))
+    assert SECRET not in str(caught.value)
+    assert SECRET not in caught.value.response.text
+    assert caught.value.response.elapsed.total_seconds() >= 0

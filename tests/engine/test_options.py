@@ -217,3 +217,28 @@ def test_a_time_out_that_is_not_one(library: Any, timeout: Any, error: type[Exce
         library(timeout=timeout)
     with pytest.raises(error, match="timeout must be"):
         library().request.request("GET", "/", timeout=timeout)
+
+
+class Closing(httpx.MockTransport):
+    """A transport that counts how often it is closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+def test_a_copy_leaves_a_transport_to_the_original(harness: Any, library: Any) -> None:
+    transport = Closing(lambda request: httpx.Response(200, json={}))
+    client = library(transport=transport)
+    copy = client.with_options(max_connections=1)
+    assert (client.max_connections, copy.max_connections) == (4, 1)
+    harness.run(harness.close_client(copy))
+    harness.run(harness.close_client(copy))
+    assert transport.closed == 0
+    assert harness.run(client.books["1"].get()) == {}
+    harness.run(harness.close_client(client))
+    assert transport.closed == 1

@@ -22,9 +22,9 @@ def held_connection(client: Any) -> Iterator[httpx.Response]:
     session, network = client.session, client.driver.network
     request = session.requests.build(send, session.requests.url(send))
     guard = RateGuard(Exchange(send, request, Redactor()), time.monotonic)
-    response, release = run_to_end(network.open(request, guard))
+    response, lease = run_to_end(network.open(request, guard))
     try:
         yield response
     finally:
         run_to_end(network.close(response, network.pieces(response)))
-        run_to_end(release(None))
+        run_to_end(lease.release(None))

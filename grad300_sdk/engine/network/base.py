@@ -6,10 +6,9 @@ import os
 import ssl
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
-from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx
 from msgspec import Struct
@@ -25,17 +24,13 @@ __all__ = [
     "Connection",
     "Network",
     "NetworkOptions",
-    "Opened",
+    "Lease",
     "Pool",
     "Unsuspended",
     "reset_in_children",
 ]
 
 CLOSED = "this client is closed; make a new one to send requests"
-
-# A response whose body has not been read, and the function that returns its connection. It takes
-# the error, if any, that may have made the connection unusable.
-Opened: TypeAlias = tuple[httpx.Response, Callable[[BaseException | None], Awaitable[None]]]
 
 
 class NetworkOptions(Struct, frozen=True, kw_only=True):
@@ -118,6 +113,24 @@ class Pool(ABC):
             self.free.release()
 
 
+class Lease(Struct):
+    """The use of a connection for one response; of none if the user passed the transport."""
+
+    pool: Pool | None = None
+    idle: list[Connection] = []
+    connection: Connection | None = None
+
+    async def release(self, error: BaseException | None) -> None:
+        """Return the connection, after the error, if any, that may have made it unusable."""
+        if self.pool is not None:
+            await self.pool.release(self.idle, self.connection, error)
+
+    def abandon(self) -> None:
+        """Let a new connection take the place of this one, which is closed with the client."""
+        if self.pool is not None:
+            self.pool.free.release()
+
+
 class Network(ABC):
     """The connections of a client, shared by all of its copies in a process.
 
@@ -177,10 +190,13 @@ class Network(ABC):
     async def aclose(self) -> None:
         """Close the connections."""
 
-    async def open(self, request: httpx.Request, guard: RateGuard) -> Opened:
-        """Send a request on a connection that no other request uses."""
+    async def open(self, request: httpx.Request, guard: RateGuard) -> tuple[httpx.Response, Lease]:
+        """Send a request on a connection that no other request uses.
+
+        Return the response, whose body has not been read, and the lease of the connection.
+        """
         if self.options.transport is not None:
-            return await self.send(self.options.transport, request), _release_nothing
+            return await self.send(self.options.transport, request), Lease()
         pool = await self.pool()
         connection: Connection | None = None
         idle: list[Connection] = []
@@ -204,7 +220,7 @@ class Network(ABC):
         except BaseException as error:
             await pool.release(idle, connection, error)
             raise
-        return response, partial(pool.release, idle, connection)
+        return response, Lease(pool, idle, connection)
 
     def reset_after_fork(self) -> None:
         """Start over in a child process: another thread may have held one of OpenSSL's locks."""
@@ -243,10 +259,6 @@ class Network(ABC):
             verify = self._context
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
         return {"limits": limits, "verify": verify, "proxy": self.proxy(url)}
-
-
-async def _release_nothing(error: BaseException | None) -> None:
-    """Do nothing: the user, who passed the transport, owns its connections."""
 
 
 class Unsuspended(httpx.AsyncByteStream):

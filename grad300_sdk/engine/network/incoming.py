@@ -18,7 +18,7 @@ from ..sending.response import (
     whole_response,
 )
 from ..sending.session import Session
-from .base import Network
+from .base import Lease, Network
 from .errors import map_httpx_errors
 
 __all__ = ["IncomingResponse"]
@@ -30,6 +30,7 @@ class IncomingResponse:
     """One response, from sending the request to the end of the body."""
 
     response: httpx.Response
+    lease: Lease
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class IncomingResponse:
         self._began = time.perf_counter()
         with self.mapping_errors:
             opened = await self._network.open(self._exchange.request, guard)
-            self.response, self._release = opened
+            self.response, self.lease = opened
             self._pieces = self._network.pieces(self.response)
             try:
                 self._prepare(self.response, guard)
@@ -129,4 +130,4 @@ class IncomingResponse:
                 error = failure
                 raise
             finally:
-                await self._release(error)
+                await self.lease.release(error)

@@ -133,3 +133,7 @@ class AsyncItems(_FlowIterator[T]):
     async def aclose(self) -> None:
         """Skip the remaining items."""
         await self.abandon()
+
+    def __del__(self) -> None:
+        if self._incoming is not None:  # nothing can be awaited here
+            self._incoming.lease.abandon()

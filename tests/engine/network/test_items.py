@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
@@ -18,7 +19,7 @@ from grad300_sdk.engine.errors import (
 from grad300_sdk.engine.flow import Sleep
 from tests.support.flows import get, pieces
 from tests.support.library import AwaitingLibrary, BlockingLibrary
-from tests.support.wire import RESET, Wire, answer, chunked
+from tests.support.wire import RESET, STALL, Wire, answer, chunked
 
 TEXT = [b"one, ", b"two, ", b"three" * 10_000]
 
@@ -200,3 +201,20 @@ def test_an_iterators_flow_has_no_result(harness: Any, driver: Any) -> None:
 def test_an_iterator_is_shown_with_its_call(library: Any) -> None:
     shown = repr(library("http://library").books.search())
     assert shown in ("<SyncItems of <call GET /books>>", "<AsyncItems of <call GET /books>>")
+
+
+def test_an_abandoned_iterator_leaves_room_for_another(wire: Any) -> None:
+    server = wire(answerer=lambda request: [*chunked(b"one", b"two"), STALL])
+
+    async def main() -> None:
+        async with AwaitingLibrary(server.url, max_connections=1, timeout=20.0) as client:
+            for _ in range(3):
+                async for piece in client.driver.iterate(pieces("/books/1/text")):
+                    assert piece
+                    break
+                gc.collect()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        anyio.run(main)
+    assert len(server.requests) == 3

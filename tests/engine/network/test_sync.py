@@ -16,13 +16,15 @@ from typing import Any
 
 import pytest
 
-from grad300_sdk.engine import Flow, Items, ItemsFlow
+from grad300_sdk.engine import Flow, Items, ItemsFlow, Sender
 from grad300_sdk.engine.credentials import Token
 from grad300_sdk.engine.errors import RequestTimeoutError
 from grad300_sdk.engine.flow import Sleep
+from grad300_sdk.engine.network import sync
 from grad300_sdk.engine.network.base import NetworkOptions
 from grad300_sdk.engine.network.driver import SyncDriver
 from grad300_sdk.engine.network.sync import SyncNetwork, run_to_end
+from grad300_sdk.engine.network.threads import acquire, gather_in_threads
 from tests.support.connections import held_connection
 from tests.support.echo import echo, is_right
 from tests.support.forks import answers_in_a_child, exit_status, needs_fork
@@ -296,3 +298,52 @@ def test_an_effect_that_suspends_is_refused_in_a_blocking_client() -> None:
     with pytest.raises(RuntimeError, match="a call of a blocking client was suspended"):
         next(driver.iterate(items()))
     driver.close()
+
+
+def test_a_log_in_that_needs_itself_is_an_error(wire: Any) -> None:
+    def log_in(user: str, password: str) -> Flow[str]:
+        return Sender("POST", "/login").json(str)  # without anonymous=True
+
+    server = wire(answerer=echo)
+    with (
+        BlockingLibrary(server.url, credentials=account(log_in)) as client,
+        pytest.raises(RuntimeError, match="need anonymous=True"),
+    ):
+        client.books["1"].get()
+
+
+def test_no_request_is_sent_once_the_client_is_closed(
+    server: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_waiting = threading.Event()
+
+    def acquire_later(*args: Any) -> bool:
+        is_waiting.set()
+        return acquire(*args)
+
+    client = BlockingLibrary(server.url, max_connections=1)
+    with ThreadPoolExecutor(1) as pool:
+        with held_connection(client):
+            monkeypatch.setattr(sync, "acquire", acquire_later)
+            waiting = pool.submit(client.books["2"].get)
+            assert is_waiting.wait(10)
+            client.close()
+        with pytest.raises(RuntimeError, match="this client is closed"):
+            waiting.result()
+    assert [request.target for request in server.requests] == ["/books/1"]
+
+
+def test_a_copy_with_connections_of_its_own_has_the_same_lock(server: Wire) -> None:
+    with BlockingLibrary(server.url) as client:
+        store = client.session.store
+        copies = [client, client.with_options(max_connections=1)]
+        copies.append(copies[1].with_options(max_connections=2))
+        locks = {run_to_end(copy.driver.network.exclusive(store)) for copy in copies}
+    assert len(locks) == 1
+
+
+def test_no_thread_is_started_for_nothing() -> None:
+    before = threading.active_count()
+    most: list[int] = []
+    gather_in_threads(lambda item: most.append(threading.active_count()), [1, 2], 50)
+    assert max(most) <= before + 1

@@ -109,3 +109,13 @@ def test_each_wait_is_longer_at_random(number: int, most: float) -> None:
     assert backoff(number, 1.0) == most
     assert backoff(number, 0.5) == most / 2
     assert backoff(number, 0.0) == 0.0
+
+
+def test_no_number_of_attempts_is_too_large() -> None:
+    assert backoff(100_000, 1.0) == backoff(50, 1.0) < 100
+
+
+def test_with_patience_what_need_not_wait_backs_off_all_the_same() -> None:
+    attempt = Attempt(method="GET", number=2, status=503, headers={"Retry-After": "0"})
+    assert decide(attempt, retries=0, now=NOW, jitter=1.0, patience=60.0).wait == backoff(2, 1.0)
+    assert decide(attempt, retries=3, now=NOW, jitter=1.0, patience=None).wait == 0

@@ -564,3 +564,10 @@ def test_a_token_that_was_given_is_not_renewed() -> None:
     with pytest.raises(AuthenticationError):
         script.run(client.books["1"].get.flow())
     assert len(script.requests) == 1
+
+
+def test_too_many_redirects_carry_the_last_response(harness: Any, library: Any) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(302, headers={"Location": "/"}))
+    with pytest.raises(TransportError, match="more than 5 redirects") as caught:
+        harness.run(library(transport=transport).request("GET", "/"))
+    assert caught.value.response.status_code == 302

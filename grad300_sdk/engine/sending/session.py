@@ -196,10 +196,12 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         if send.sink is not None:
             send = replace(send, headers={**(send.headers or {}), **send.sink.headers()})
         request = self.requests.build(send, url)
-        if authorization is not None:
-            request.headers["Authorization"] = authorization
         fields = [str((send.data or {}).get(name)) for name in send.secrets]
         secrets = (*fields, *self.credentials.secrets, *secret_values(request))
+        if authorization is not None:
+            request.headers["Authorization"] = authorization
+            # The client may have other credentials by now.
+            secrets = (*secrets, authorization.partition(" ")[2])
         return Exchange(send, request, Redactor(secrets))
 
     def _lacks_credentials(self, exchange: Exchange, response: httpx.Response) -> bool:

@@ -203,7 +203,7 @@ class CachedDownload(Download):
             if entry is None or not (is_out_of_reach or _means_unchanged(error)):
                 raise
             if is_out_of_reach:
-                _logger.warning("%s is used as it is in the cache: %s", entry.path, error)
+                _logger.warning("%s is taken from the cache: %s", entry.path, error)
             _settled.add(_mark(self._server if is_out_of_reach else self._url))
             return entry.path
         _settled.add(_mark(self._url))

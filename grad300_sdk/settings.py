@@ -1,4 +1,4 @@
-"""The settings that a client takes where it is not told: configured ones, else the defaults."""
+"""Settings: the configured values, or else the defaults."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def test_a_server_that_fails_is_not_needed(
     local_path(harness, server)
     local_path(harness, server, scan_id=43)  # of the same server
     assert len(server.requests) == 3
-    assert f"{path} is used as it is in the cache" in caplog.text
+    assert f"{path} is taken from the cache" in caplog.text
 
 
 def test_a_server_that_repeats_a_secret_is_not_logged_with_it(

@@ -1,4 +1,4 @@
-"""What takes files from the network to the disk.
+"""Saving files to the disk.
 
 ::
 

@@ -124,9 +124,9 @@ class BulkDownload:
     find_scan : callable
         Returns the node of a scan, for its type and its id.
     overwrite : bool
-        Whether a file is replaced that has another size than the listing says.
+        Whether to replace a file whose size differs from the listing's.
     max_concurrency : int or None
-        How many files are downloaded at once, at most.
+        Maximum number of simultaneous downloads.
     progress : callable, bool or None
         Called with the progress.
     """

@@ -174,7 +174,7 @@ class Partial:
             self._write_again()
         path = self._path
         if sys.platform == "win32":
-            self._file.close()  # it moves no open file
+            self._file.close()  # Windows moves no open file
         if overwrite or not _link(path, target):
             os.replace(path, target)
         else:
@@ -200,7 +200,7 @@ class Partial:
             return
         if not (keep and self._is_left_resumable()):
             if sys.platform == "win32":
-                self._file.close()  # it removes no open file
+                self._file.close()  # Windows removes no open file
             # Elsewhere before it is closed: then it may be another download's.
             self._remove_state()
             _remove(self._path)
@@ -257,7 +257,7 @@ class Partial:
                 try:
                     os.makedirs(self._folder, exist_ok=True)
                     self._opened = _create(self._path_of(number))
-                except OSError as error:  # that the folder was missing is no news
+                except OSError as error:  # without the error that the folder was missing
                     raise error from None
             self._has_state = True  # if a stale one stands there, it must go
             return

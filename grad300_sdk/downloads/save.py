@@ -34,7 +34,7 @@ _FITS_START = b"SIMPLE"
 
 
 class Download:
-    """A body on its way into a file, which exists once the body is whole.
+    """Streams a response into a file that appears only when it is complete.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Download:
     folder : str or Path
         The folder to save in; it is made if it is missing.
     fallback : str
-        The name of the file where nobody else names it.
+        The name of the file if neither the user nor the server names it.
     file_name : str or None
         The name of the file; None for the server's.
     overwrite : bool

@@ -101,7 +101,7 @@ def expand_user(name: str, path: str | os.PathLike[str]) -> Path:
             "write the whole path"
         ) from None
     if "\0" in str(expanded):
-        raise ValueError(f"{name} has a null character in it, which no path has")
+        raise ValueError(f"{name} contains a null character")
     return expanded
 
 

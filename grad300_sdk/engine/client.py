@@ -170,7 +170,7 @@ class Root(RootNode[M]):
             raise TypeError(f"transport of {name} must be an {needed}, not {transport!r}")
         if on_retry is not None and (not callable(on_retry) or iscoroutinefunction(on_retry)):
             given = "an async one" if callable(on_retry) else type(on_retry).__name__
-            raise TypeError(f"on_retry must be a function that is called at once, not {given}")
+            raise TypeError(f"on_retry must be a regular function, not {given}")
         base_url = check_base_url(base_url)
         checked_proxy = check_proxy(proxy)
         chain = credential_chain
@@ -216,7 +216,7 @@ class Root(RootNode[M]):
     def __getstate__(self) -> tuple[dict[str, Any], NetworkOptions]:
         options = self.driver.network.options
         if options.transport is not None:
-            raise TypeError("a client with a transport of its own can't be pickled")
+            raise TypeError("a client with a custom transport can't be pickled")
         attributes = {name: value for name, value in vars(self).items() if name != "driver"}
         session = attributes["session"] = copy(self.session)
         is_found = session.chain is not None and session.chain.is_found(session.credentials)

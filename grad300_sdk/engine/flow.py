@@ -80,7 +80,7 @@ class Send(Struct, frozen=True, kw_only=True):
     headers : Mapping or None
         Headers in addition to the client's.
     expects_json : bool
-        Whether JSON is requested, whose size is limited.
+        Whether to request JSON, and limit its size.
     anonymous : bool
         Whether the client's credentials are left out.
     secrets : tuple of str

@@ -1,4 +1,4 @@
-"""Functions that users call: misspelt keywords earn a hint, and tracebacks are short."""
+"""Functions that users call: misspelt keywords get a suggestion, and tracebacks are short."""
 
 from __future__ import annotations
 

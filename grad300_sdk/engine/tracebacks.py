@@ -10,7 +10,8 @@ from .errors import EngineWarning
 
 __all__ = ["short_tracebacks", "shorten", "show_full_tracebacks", "warn"]
 
-# Modules whose frames tell a user nothing: this package's, and those that it sends by.
+# Modules whose frames tell a user nothing: this package's, and those of the libraries that send
+# its requests.
 _INTERNAL = {
     __name__.partition(".")[0],
     *("anyio", "h11", "httpcore", "httpx", "msgspec", "sniffio", "trio"),

@@ -108,7 +108,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Raises
         ------
         DecodeError
-            If what the server sent can't be read, or has no table, as images have not.
+            If what the server sent can't be read, or has no table (images have none).
 
         Warns
         -----

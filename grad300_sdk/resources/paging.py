@@ -20,7 +20,7 @@ __all__ = ["PageSizes", "Paginator", "Row", "Search", "fetch_all", "iterate"]
 Row: TypeAlias = dict[str, Any]
 S = TypeVar("S", bound=Selectable)
 
-# So many rows, or pages a connection, are fetched in one round.
+# Maximum numbers of rows, and of pages per connection, that are fetched in one round.
 _ROWS_A_ROUND = 50_000
 _PAGES_A_ROUND = 4
 # From so many pages on, they are joined.

@@ -498,5 +498,5 @@ def test_a_folder_that_cannot_be_made_is_one_error(
 
 def test_a_folder_with_a_null_character_is_named(harness: Harness, tmp_path: Path) -> None:
     client = harness.client("https://archive", force_noauth=True)
-    with pytest.raises(ValueError, match="destination_dir has a null character"):
+    with pytest.raises(ValueError, match="destination_dir contains a null character"):
         harness.run(client.scans["TPI"][1].file.save(f"{tmp_path}\0"))

@@ -189,7 +189,7 @@ class _Renewable(Credentials):
         self.source = source
         self.reload_before = reload_before
         if reload_before is not None:
-            _pyjwt()  # it is missed now, not after a log-in
+            _pyjwt()  # fail now rather than after the login
         self.token = ""
         self.now = time.time
         self._renew_at = math.inf

@@ -137,7 +137,7 @@ class Node(ExplorableNode, Generic[M]):
     def client(self) -> RootNode[M]:
         """The client whose tree this node is in."""
         if self.parent is None:
-            raise AttributeError(f"{self} stands alone: it is not in a client's tree")
+            raise AttributeError(f"{self} does not belong to a client")
         client: RootNode[M] = self.parent.client
         return client
 

@@ -212,7 +212,7 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
             if "start new thread" not in str(error):
                 raise
             raise httpcore.ConnectError(
-                "the system starts no more threads, and looking up an address needs one: end "
+                "can't start the thread that looks up an address: end "
                 "other programs, or raise the limit ('ulimit -u')"
             ) from None
         return _AsyncStream(self, stream)

@@ -26,7 +26,9 @@ def run_to_end(coroutine: Coroutine[Any, Any, T]) -> T:
     except StopIteration as stop:
         return cast("T", stop.value)
     coroutine.close()
-    raise RuntimeError("a call of a blocking client was suspended: something awaited in it")
+    raise RuntimeError(
+        "a synchronous call tried to suspend; await it with the asynchronous client"
+    )
 
 
 class SyncNetwork(Network):

@@ -70,7 +70,7 @@ class RateGuard:
     exchange : Exchange
         The exchange of the response.
     clock : callable
-        Returns the time in seconds, from any beginning.
+        Returns the time in seconds, with an arbitrary origin.
 
     Attributes
     ----------

@@ -88,14 +88,16 @@ def decide(
         The wait, and the reason.
     """
     if attempt.status is None and not attempt.is_transient:
-        return Decision(None, "it would fail again")
+        return Decision(None, "it is not a temporary failure")
     if attempt.status is not None and attempt.status not in _STATUSES:
-        return Decision(None, f"{attempt.status} is final")
+        return Decision(None, f"{attempt.status} is not retried")
     if not (is_safe(attempt.method) or (attempt.is_login and attempt.is_unsent)):
         return Decision(None, f"a {attempt.method} may have changed something")
     if patience is None and attempt.number >= retries:
         return Decision(None, f"sent {attempt.number + 1} times")
-    what = "the network failed" if attempt.status is None else f"{attempt.status} may pass"
+    what = (
+        "the network failed" if attempt.status is None else f"the server answered {attempt.status}"
+    )
     asked = retry_after(attempt.headers, now)
     if asked is not None and asked > _LONGEST_WAIT:
         return Decision(None, f"Retry-After asks for {asked:.0f} s")

@@ -82,7 +82,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
     now : callable
         Returns the date and time.
     clock : callable
-        Returns the time in seconds, from any beginning.
+        Returns the time in seconds, with an arbitrary origin.
     """
 
     requests: RequestBuilder
@@ -242,7 +242,7 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             return None
         if attempt.status == 429 or (attempt.status == 503 and "Retry-After" in attempt.headers):
             self.pacer.pause(self.clock(), wait)
-        log = "%s %s is sent again in %.1f s (retry %d): %s"
+        log = "%s %s is retried in %.1f s (retry %d): %s"
         _logger.info(log, send.method, send.path, wait, number + 1, reason)
         if self.on_retry is not None:
             self.on_retry(redacted_request(exchange), number + 1, wait, reason)
@@ -266,7 +266,7 @@ def _given_up(number: int, waited: float) -> str:
     if not (number or waited):
         return ""
     attempts = f"{number + 1} attempts" if number else "1 attempt"
-    return f"Given up after {attempts} and {waited:.1f} s of waiting."
+    return f"Gave up after {attempts} and {waited:.1f} s of waiting."
 
 
 def _noted(error: E, note: str) -> E:

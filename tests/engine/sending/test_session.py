@@ -165,7 +165,7 @@ def test_each_wait_is_longer_and_has_its_bound() -> None:
     with pytest.raises(ServerError) as caught:
         script.run(client.books["1"].get.flow())
     assert script.waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-    note = "Given up after 10 attempts and 121.5 s of waiting."
+    note = "Gave up after 10 attempts and 121.5 s of waiting."
     assert caught.value.__notes__[-1] == note
 
 
@@ -175,7 +175,7 @@ def test_a_connection_that_is_refused_is_tried_again() -> None:
     with pytest.raises(TransportError) as caught:
         script.run(client.books["1"].get.flow())
     assert script.waits == [0.5, 1, 2]
-    assert caught.value.__notes__ == ["Given up after 4 attempts and 3.5 s of waiting."]
+    assert caught.value.__notes__ == ["Gave up after 4 attempts and 3.5 s of waiting."]
 
 
 def test_an_error_after_one_attempt_says_nothing_of_attempts() -> None:
@@ -184,7 +184,7 @@ def test_an_error_after_one_attempt_says_nothing_of_attempts() -> None:
     for _ in range(2):
         with pytest.raises((TransportError, ServerError)) as caught:
             script.run(client.books["1"].get.flow())
-        assert "Given up" not in "".join(getattr(caught.value, "__notes__", []))
+        assert "Gave up" not in "".join(getattr(caught.value, "__notes__", []))
 
 
 def test_eight_at_once_back_off_each_for_itself_and_none_is_lost(
@@ -227,9 +227,9 @@ def test_why_it_is_sent_again_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     with pytest.raises(APIError):
         script.run(client.books["2"].get.flow())
     assert [message for name, _, message in caplog.record_tuples if "session" in name] == [
-        "GET /books/1 is sent again in 0.0 s (retry 1): the network failed",
-        "GET /books/1 is sent again in 0.0 s (retry 2): 503 may pass",
-        "GET /books/2 failed: 404 is final",
+        "GET /books/1 is retried in 0.0 s (retry 1): the network failed",
+        "GET /books/1 is retried in 0.0 s (retry 2): the server answered 503",
+        "GET /books/2 failed: 404 is not retried",
     ]
     assert "s3cret" not in caplog.text
 

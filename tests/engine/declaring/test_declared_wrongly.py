@@ -192,7 +192,7 @@ def test_a_tree_that_is_not_a_client() -> None:
 
 def test_a_node_that_stands_alone() -> None:
     labels: Any = Labels(None)
-    with pytest.raises(AttributeError, match="is not in a client's tree"):
+    with pytest.raises(AttributeError, match="does not belong to a client"):
         _ = labels.client
 
 

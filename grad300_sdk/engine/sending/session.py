@@ -115,7 +115,8 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
         """Send a request, with retries, and follow its redirects."""
         url = self.requests.url(send)
         check_body(send)
-        for _ in range(MAX_REDIRECTS + 1):
+        redirects = 0
+        while True:
             response, note = yield from self._attempts(send, url)
             if response.is_success:
                 return response
@@ -123,13 +124,15 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
             if target is None:
                 error = api_error(response, send.errors, self.error_message, self.now())
                 raise _noted(error, note)
+            if redirects == MAX_REDIRECTS:
+                what = f"{send.method} {self.requests.url(send)}: more than {redirects} redirects"
+                endless = TransportError(what)
+                endless.request, endless.response = self.preview(send), response
+                raise endless
             if origin(target) != origin(url):
                 send = replace(send, headers=_public_headers(send.headers))
             url = target
-        what = f"{send.method} {self.requests.url(send)}: more than {MAX_REDIRECTS} redirects"
-        endless = TransportError(what)
-        endless.request, endless.response = self.preview(send), response
-        raise endless
+            redirects += 1
 
     def _attempts(self, send: Send, url: httpx.URL) -> Flow[tuple[httpx.Response, str]]:
         """Send a request until it succeeds or another attempt can't help.

@@ -38,7 +38,23 @@ class Call(ExplorableCall, Generic[P, F, R, X]):
         return self.node.client
 
     def flow(self, *args: P.args, **kwargs: P.kwargs) -> F:
-        """Return the call's flow, for use in another flow."""
+        """Return the call's flow, for use in another flow.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The arguments of the call.
+
+        Returns
+        -------
+        Flow or ItemsFlow
+            The flow, to be continued by ``yield from``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong, as the call itself would raise it.
+        """
         with short_tracebacks:
             return cast("F", self._endpoint.flow(self.node, *args, **kwargs))
 
@@ -52,18 +68,68 @@ class Call(ExplorableCall, Generic[P, F, R, X]):
             return cast("R", driver.run(flow))
 
     def request(self, *args: P.args, **kwargs: P.kwargs) -> httpx.Request:
-        """Return the (first) request of this call, unsent and without credentials."""
+        """Return the (first) request of this call, unsent and without credentials.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The arguments of the call.
+
+        Returns
+        -------
+        httpx.Request
+            The request.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong, as the call itself would raise it.
+        """
         with short_tracebacks:
             return self.client.session.preview(self._first(*args, **kwargs))
 
     def response(self, *args: P.args, **kwargs: P.kwargs) -> X:
-        """Send the (first) request of this call and return the response itself."""
+        """Send the (first) request of this call and return the response itself.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The arguments of the call.
+
+        Returns
+        -------
+        httpx.Response
+            The response, read; awaited with an asynchronous client.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong, as the call itself would raise it.
+        Error
+            If the server answers with an error status, or the network fails.
+        """
         with short_tracebacks:
             flow: Any = self.flow(*args, **kwargs)
             return cast("X", self.client.driver.run(first_response(flow)))
 
     def curl(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Return a curl command that sends the same request, without any secret."""
+        """Return a curl command that sends the same request, without any secret.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            The arguments of the call.
+
+        Returns
+        -------
+        str
+            The command, to be pasted into a shell; variables stand for what is left out.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong, as the call itself would raise it.
+        """
         from ..exploring.curl import curl  # seldom needed
 
         with short_tracebacks:

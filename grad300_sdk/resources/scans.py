@@ -187,7 +187,8 @@ class Listing(Node[M], ABC):
         Warns
         -----
         Grad300Warning
-            If the server ignores the offset and repeats its rows, so that some may be missing.
+            If the server ignores the offset and repeats its rows, so that some may be missing; not
+            for a page of fewer than ten, as a mock repeats it.
 
         Examples
         --------
@@ -224,7 +225,7 @@ class Listing(Node[M], ABC):
         -----
         Grad300Warning
             If rows are left out because they lack an id or a file name or have a value of a wrong
-            type, or if the server ignores the offset and repeats its rows.
+            type, or if the server ignores the offset and repeats its rows, ten at least.
 
         Examples
         --------
@@ -264,7 +265,7 @@ class Listing(Node[M], ABC):
         -----
         Grad300Warning
             If rows are left out because they lack an id or a file name or have a value of a wrong
-            type, or if the server ignores the offset and repeats its rows.
+            type, or if the server ignores the offset and repeats its rows, ten at least.
 
         Examples
         --------

@@ -62,7 +62,7 @@ class Call(ExplorableCall, Generic[P, F, R, X]):
         """Send the request, or the requests, and return the result."""
         with short_tracebacks:
             driver = self.client.driver
-            flow: Any = self.flow(*args, **kwargs)
+            flow = self._endpoint.flow(self.node, *args, **kwargs)
             if self._endpoint.yields_items:
                 return cast("R", driver.iterate(flow, self))
             return cast("R", driver.run(flow))
@@ -109,7 +109,7 @@ class Call(ExplorableCall, Generic[P, F, R, X]):
             If the server answers with an error status, or the network fails.
         """
         with short_tracebacks:
-            flow: Any = self.flow(*args, **kwargs)
+            flow = self._endpoint.flow(self.node, *args, **kwargs)
             return cast("X", self.client.driver.run(first_response(flow)))
 
     def curl(self, *args: P.args, **kwargs: P.kwargs) -> str:
@@ -136,8 +136,7 @@ class Call(ExplorableCall, Generic[P, F, R, X]):
             return curl(self.client.session, self._first(*args, **kwargs))
 
     def _first(self, *args: P.args, **kwargs: P.kwargs) -> Send:
-        flow: Any = self.flow(*args, **kwargs)
-        return first_send(flow)
+        return first_send(self._endpoint.flow(self.node, *args, **kwargs))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Call):

@@ -424,8 +424,7 @@ def redirect_target(response: httpx.Response) -> httpx.URL | None:
     if not response.has_redirect_location:
         return None
     location = response.headers["Location"]
-    redactor: Redactor = response.extensions.get(REDACTOR) or Redactor()
-    if redactor.is_repeated(location):
+    if _redactor(response).is_repeated(location):
         return None
     try:
         url = response.url.join(location)
@@ -450,8 +449,7 @@ def next_link(headers: httpx.Headers) -> str | None:
 
 def resolve_link(response: httpx.Response, link: object) -> str:
     """Return the URL of a link in a response, which must lead to the same server."""
-    redactor: Redactor = response.extensions.get(REDACTOR) or Redactor()
-    if redactor.is_repeated(str(link)):  # logs and messages name URLs
+    if _redactor(response).is_repeated(str(link)):  # logs and messages name URLs
         raise decode_error(response, "a link that repeats a secret")
     url = httpx.URL()
     with suppress(httpx.InvalidURL, TypeError, ValueError):

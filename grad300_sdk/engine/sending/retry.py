@@ -101,9 +101,10 @@ def decide(
     asked = retry_after(attempt.headers, now)
     if asked is not None and asked > _LONGEST_WAIT:
         return Decision(None, f"Retry-After asks for {asked:.0f} s")
+    wait = asked
     # Without a count of attempts, those that need not wait would never end.
-    is_vague = asked is None or (patience is not None and not asked)
-    wait = backoff(attempt.number, jitter) if asked is None or is_vague else asked
+    if wait is None or (patience is not None and not wait):
+        wait = backoff(attempt.number, jitter)
     if patience is not None and attempt.waited + wait > patience:
         return Decision(None, f"waited {attempt.waited:.1f} s of the {patience:.1f} s allowed")
     return Decision(wait, what if asked is None else f"{what}; Retry-After asks for {asked:.0f} s")

@@ -38,7 +38,7 @@ def _replace_closed_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - for this process
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 - open until the end
             setattr(sys, name, stream)
 
 

@@ -185,7 +185,7 @@ def test_misspelt_options(kind: Any) -> None:
 
 def test_misspelt_parameters_of_the_flat_methods() -> None:
     with pytest.raises(TypeError) as caught:
-        Grad300Client().query_source("sun", max_result=1)  # type: ignore[call-arg]
+        Grad300Client().query_source("sun", max_result=1)
     expected = "Grad300Client.query_source() has no parameter 'max_result'"
     assert str(caught.value) == f"{expected}; did you mean 'max_results'?"
 

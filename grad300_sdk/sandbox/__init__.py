@@ -12,6 +12,6 @@ for _module in ("fastapi", "jwt", "python_multipart", "uvicorn"):
             f'the sandbox needs {_module}: python -m pip install "grad300-sdk[sandbox]"'
         )
 
-from grad300_sdk.sandbox.server import Sandbox  # noqa: E402 - after the check
+from grad300_sdk.sandbox.server import Sandbox  # noqa: E402 - needs what is checked
 
 __all__ = ["Sandbox"]

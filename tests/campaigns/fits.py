@@ -45,7 +45,7 @@ def read_files(number: int, folder: Path) -> int:
         current.write_bytes(content)
         try:
             check_reading(content)
-        except Exception:
+        except Exception:  # whatever it is, it is a finding
             failed += 1
             kept = current.rename(folder / f"{number}_{failed}.fits")
             print(f"{kept}: {traceback.format_exc(-2)}", file=sys.stderr)

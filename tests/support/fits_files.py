@@ -322,7 +322,7 @@ def _check_numbers(hdus: fits.HDUList, content: bytes) -> None:
             for hdu in theirs:
                 for place in range(len(getattr(hdu, "columns", ()))):
                     hdu.data.field(place)
-        except Exception:  # astropy promises no type
+        except Exception:  # astropy promises no type of error for what it can't read
             return
         if len(hdus) != len(data):  # an odd END misleads astropy
             return

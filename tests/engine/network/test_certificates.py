@@ -130,7 +130,7 @@ def test_a_path_below_home(
     assert is_right(harness.call(client.books["1"].get), 1)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl names the file")
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the command openssl")
 @pytest.mark.parametrize("way", ["verify", "environment"])
 def test_a_folder(
     harness: Any,

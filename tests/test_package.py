@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from configparser import ConfigParser
 from email.parser import HeaderParser
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
@@ -84,6 +85,7 @@ OF_EXTRAS = {
     ("grad300_sdk.command_line", "rich"),
     ("grad300_sdk.command_line", "typer"),
     ("grad300_sdk.downloads.progress", "tqdm"),
+    ("grad300_sdk.filesystem", "fsspec"),
 }
 
 
@@ -168,6 +170,14 @@ class TestDistributions:
         sources = {path.relative_to(PACKAGE.parent).as_posix() for path in MODULES.values()}
         assert {name for name in names if name.endswith(".py")} == sources
 
+    def test_what_other_packages_find(self, wheel):
+        [name] = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+        found = ConfigParser()
+        found.read_string(wheel.read(name).decode())
+        file_system = "grad300_sdk.filesystem:Grad300FileSystem"
+        assert dict(found["fsspec.specs"]) == {"grad300": file_system}
+        assert dict(found["universal_pathlib.implementations"]) == {"grad300": "upath:UPath"}
+
     def test_the_metadata(self, wheel):
         [name] = [name for name in wheel.namelist() if name.endswith("METADATA")]
         metadata = HeaderParser().parsestr(wheel.read(name).decode())
@@ -176,7 +186,7 @@ class TestDistributions:
         assert metadata["Requires-Python"] == ">=3.11"
         assert metadata["License-Expression"] == "BSD-3-Clause"
         extras = set(metadata.get_all("Provides-Extra"))
-        assert extras >= {"all", "cli", "dev", "docs", "sandbox", "test"}
+        assert extras >= {"all", "cli", "dev", "docs", "fsspec", "sandbox", "test"}
 
     def test_the_sdist_holds_tests_and_documentation(self, sdist):
         names = {name.partition("/")[2] for name in sdist.getnames()}

@@ -37,7 +37,7 @@ grad300_sdk/
     downloads/        names  progress  partial  save  bulk
     cache
     resources/        login  files  paging  scans  openapi
-    client  flat
+    client  flat  filesystem
     sandbox/          sky  files  observing  archive  application  server  __main__
     command_line  __main__
 """

@@ -146,6 +146,9 @@ class Call(ExplorableCall, Generic[P, F, R, X]):
     def __hash__(self) -> int:
         return hash((self.node, self.method, self.path))
 
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        return *self.node.__dask_tokenize__(), self._endpoint.name
+
     def __reduce__(self) -> tuple[Any, ...]:
         return call_of, (self.node, self._endpoint.name)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import operator
+import pickle
 from collections.abc import Callable, Iterator
 from typing import (
     TYPE_CHECKING,
@@ -11,6 +13,7 @@ from typing import (
     Generic,
     Never,
     Self,
+    SupportsIndex,
     TypeVar,
     get_args,
     get_origin,
@@ -165,8 +168,23 @@ class Node(ExplorableNode, Generic[M]):
     def __hash__(self) -> int:
         return hash(self._identity())
 
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        """Return what Dask makes a key of: equal nodes have the same one in every process."""
+        return "Node", *self._identity()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # joblib hashes what it pickles with protocol 3; nothing else uses one before 4 by default.
+        if operator.index(protocol) < 4:
+            return _refuse_to_unpickle, self.__dask_tokenize__()
+        return super().__reduce_ex__(protocol)
+
     def _identity(self) -> tuple[str | None, str]:
         return (None if self.parent is None else self.client.base_api_url), self.path
+
+
+def _refuse_to_unpickle(*identity: object) -> Never:
+    """Raise an error: what joblib hashes of a node says which one it is, and nothing else."""
+    raise pickle.UnpicklingError("a node must be pickled with protocol 4 or later")
 
 
 class RootNode(Node[M]):
@@ -208,6 +226,9 @@ class RootNode(Node[M]):
         return self is other
 
     __hash__ = object.__hash__
+
+    def __dask_tokenize__(self) -> tuple[object, ...]:
+        return "Node", self.base_api_url, ""
 
 
 class branch(Declaration, Generic[T_co]):

@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from errno import EACCES, EISDIR, ENOENT, EROFS, ESTALE
 from inspect import Signature
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import asdict
 
@@ -45,6 +45,9 @@ except ModuleNotFoundError as error:  # pragma: no cover - tests need fsspec
     raise ModuleNotFoundError(
         'fsspec is not installed; run pip install "grad300-sdk[fsspec]"', name=error.name
     ) from error
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["Grad300File", "Grad300FileSystem"]
 
@@ -320,28 +323,23 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         A negative `start`, which has no `stop`, counts from the end; `stop` is above `start`.
         """
         file = self._scan(path).file
-        last = "" if stop is None else stop - 1
-        headers = {"Range": f"bytes={start}" if start < 0 else f"bytes={start}-{last}"}
         with _os_errors(path):
             if start or stop is not None:
-                try:
-                    response = await self.client.request("GET", file.path, headers=headers)
-                except Grad300APIError as error:
-                    if error.status_code != 416 or error.response is None:
-                        raise
-                    response = error.response
-                content = response.content if response.status_code != 416 else b""
-                etag = response.headers.get("ETag")
-                if response.status_code == 200:
-                    return _Part(content, len(content), etag, is_whole=True)
-                match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-                if match is not None:
-                    size = int(match[3])
-                    sent = range(int(match[1]), int(match[2]) + 1) if match[1] else range(0)
-                    if sent == range(size)[start:stop] and len(content) == len(sent):
-                        return _Part(content, size, etag, is_whole=len(sent) == size)
+                part = _read_part(await self._request_range(file.path, start, stop), start, stop)
+                if part is not None:
+                    return part
             content = await file.get()
-            return _Part(content, len(content), None, is_whole=True)
+        return _Part(content, len(content), None, is_whole=True)
+
+    async def _request_range(self, path: str, start: int, stop: int | None) -> httpx.Response:
+        last = "" if stop is None else stop - 1
+        headers = {"Range": f"bytes={start}" if start < 0 else f"bytes={start}-{last}"}
+        try:
+            return await self.client.request("GET", path, headers=headers)
+        except Grad300APIError as error:
+            if error.status_code != 416 or error.response is None:
+                raise
+            return error.response
 
     async def _cat_file(
         self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any
@@ -504,6 +502,27 @@ class Grad300File(AbstractBufferedFile):
             raise OSError(ESTALE, "the file has changed since it was opened", self.path)
         self.size, self._etag = part.size, part.etag or self._etag
         return part
+
+
+def _read_part(response: httpx.Response, start: int, stop: int | None) -> _Part | None:
+    """Return the slice of a file that a response has, or None if it is not the one asked for."""
+    content, etag = response.content, response.headers.get("ETag")
+    if response.status_code == 200:
+        return _Part(content, len(content), etag, is_whole=True)
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    if match is None:
+        return None
+    first, last, total = match.groups()
+    if response.status_code == 416:  # nothing of the file is there; the content is a message
+        content, sent = b"", range(0)
+    elif first is None:
+        return None
+    else:
+        sent = range(int(first), int(last) + 1)
+    size = int(total)
+    if sent != range(size)[start:stop] or len(content) != len(sent):
+        return None
+    return _Part(content, size, etag, is_whole=len(sent) == size)
 
 
 def _close(client: AsyncClient, loop: Any, process: int) -> None:

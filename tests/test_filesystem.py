@@ -324,28 +324,46 @@ def test_a_file_opened_as_text(fs: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("part", "length"),
     [
-        {},
-        {"Content_Range": "bytes 1-10/100"},
-        {"Content_Range": "bytes 0-9/*"},
-        {"Content_Range": "pages 0-9/100"},
-        {"Content_Range": "bytes 0-8/100"},
+        (None, 10),
+        ("bytes 1-10/100", 10),
+        ("bytes 0-9/*", 10),
+        ("pages 0-9/100", 10),
+        ("bytes 0-8/100", 9),
+        ("bytes 0-9/100", 9),
     ],
 )
-def test_a_part_that_is_not_the_one_asked_for(fake: Any, headers: Any) -> None:
-    archive = fake()
-
+def test_a_part_that_is_not_the_one_asked_for(fake: Any, part: str | None, length: int) -> None:
     class Odd(FakeArchive):
         def __call__(self, request: Received) -> Any:
             if "range" in request.headers:
-                return answer(bytes(10), "206 Partial Content", **headers)
+                headers = {} if part is None else {"Content_Range": part}
+                return answer(bytes(length), "206 Partial Content", **headers)
             return super().__call__(request)
 
+    archive = fake()
     archive.__class__ = Odd
     assert archive.fs.cat_file("TPI/1", 0, 10) == archive.content[:10]
     with archive.fs.open("TPI/1", block_size=10) as file:
         assert file.read() == archive.content
+
+
+def test_a_part_beyond_the_end_is_empty(fake: Any) -> None:
+    archive = fake()
+    assert archive.fs.cat_file("TPI/1", 100) == archive.fs.cat_file("TPI/1", 200, 300) == b""
+    assert archive.asked == ["TPI/1/download bytes=100-", "TPI/1/download bytes=200-299"]
+
+
+def test_an_open_file_from_another_process_is_read_whole_once(fake: Any) -> None:
+    archive = fake(ranges=False)
+    with archive.fs.open("TPI/1", block_size=16, cache_type="bytes") as file:
+        pickled = pickle.dumps(file)
+    with pickle.loads(pickled) as copy:
+        assert [copy.read(40), copy.read(40), copy.read()] == [
+            *(archive.content[:40], archive.content[40:80], archive.content[80:]),
+        ]
+    assert len(archive.asked) == 2
 
 
 @pytest.mark.parametrize("ranges", [True, False])

@@ -35,7 +35,7 @@ from grad300_sdk.filters import parse_date
 from grad300_sdk.records import ScanRecord, ScanType
 
 try:
-    from fsspec.asyn import AsyncFileSystem, get_loop, sync
+    from fsspec.asyn import AsyncFileSystem, get_loop, reset_lock, sync
     from fsspec.callbacks import DEFAULT_CALLBACK
     from fsspec.config import apply_config
     from fsspec.json import FilesystemJSONEncoder
@@ -308,14 +308,43 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         self,
         path: str,
         maxdepth: int | None = None,
-        topdown: bool = True,
+        *,
         on_error: str | Callable[[OSError], object] | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
-        # By default fsspec leaves out folders that can't be listed, whatever the reason.
-        walk = super()._walk(path, maxdepth, topdown, on_error or _raise_unless_missing, **kwargs)
-        async for item in walk:
+        on_error = on_error or _raise_unless_missing
+        async for item in super()._walk(path, maxdepth, on_error=on_error, **kwargs):
             yield item
+
+    def walk(
+        self,
+        path: str,
+        maxdepth: int | None = None,
+        *,
+        on_error: str | Callable[[OSError], object] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        """Yield the folders below a path, and what is in them.
+
+        Parameters
+        ----------
+        path : str
+            The name of a folder.
+        maxdepth : int, optional
+            How many levels to descend; all by default.
+        on_error : {"omit", "raise"} or callable, optional
+            What to do about a folder that can't be listed. By default, a folder that is not there
+            is left out, and any other error is raised.
+        **kwargs
+            As for other file systems of fsspec.
+
+        Yields
+        ------
+        tuple
+            The name of a folder, the names of the folders in it, and those of the files.
+        """
+        on_error = on_error or _raise_unless_missing
+        yield from super().walk(path, maxdepth, on_error=on_error, **kwargs)
 
     async def _fetch(self, path: str, start: int = 0, stop: int | None = None) -> _Part:
         """Return a slice of a file, or all of it from a server that sends no ranges.
@@ -568,3 +597,8 @@ def _os_errors(path: str) -> Iterator[None]:
         raise FileNotFoundError(ENOENT, error.message, path) from error
     except AuthenticationError as error:
         raise PermissionError(EACCES, error.message, path) from error
+
+
+# The thread of fsspec's event loop does not survive a fork, and older versions do not notice.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=reset_lock)

@@ -656,6 +656,24 @@ def test_found_credentials_stay_where_they_are(
     assert pickle.loads(given_data).auth_source == "token"
 
 
+def test_a_machine_without_credentials_on_the_way_of_a_pickle(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask's scheduler unpickles what it passes on to a worker."""
+    places.named()
+    client = Client(URL)
+    cleared = Client(URL)
+    cleared.clear_token()
+    pickles = [pickle.dumps(client), pickle.dumps(cleared)]
+    path = os.environ["BEARER_TOKEN_FILE"]
+    monkeypatch.delenv("BEARER_TOKEN_FILE")
+    pickles = [pickle.dumps(pickle.loads(data)) for data in pickles]
+    pickles.append(pickle.dumps(Client(URL, force_noauth=True)))
+    monkeypatch.setenv("BEARER_TOKEN_FILE", path)
+    arrived = [pickle.loads(data).auth_source for data in pickles]
+    assert arrived == ["BEARER_TOKEN_FILE", "none", "none"]
+
+
 # Nothing leaks
 
 

@@ -15,7 +15,17 @@ from ..checks import expand_user
 from ..errors import EngineWarning
 from ..flow import Flow
 from ..tracebacks import warn
-from .kinds import Anonymous, Basic, Credentials, Login, Token, TokenFile, is_token, read_claims
+from .kinds import (
+    Anonymous,
+    Basic,
+    Credentials,
+    Elsewhere,
+    Login,
+    Token,
+    TokenFile,
+    is_token,
+    read_claims,
+)
 from .netrc import netrc_account
 
 __all__ = ["CredentialChain", "is_loopback"]
@@ -108,7 +118,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
                     return credentials
         if self.fail_if_noauth:
             raise ValueError(f"no credentials were passed, and none were found{self._plain_note}")
-        return Anonymous()
+        return Elsewhere()
 
     @property
     def host(self) -> str:
@@ -141,8 +151,9 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
             )
 
     def is_found(self, credentials: Credentials) -> bool:
-        """Return whether credentials were found, not passed: those stay on this machine."""
-        return credentials.source in (_NAMED_FILE, _RUNTIME_FILE, _NETRC)
+        """Return whether credentials were looked for, not passed: those stay on this machine."""
+        sources = (_NAMED_FILE, _RUNTIME_FILE, _NETRC)
+        return credentials.source in sources or isinstance(credentials, Elsewhere)
 
     def _token(self) -> Credentials | None:
         return None if self.token is None else Token(self.token)

@@ -96,7 +96,7 @@ class Anonymous(Credentials):
 
 
 class Elsewhere(Anonymous):
-    """Credentials that were found on a machine and stay there when the client is pickled."""
+    """No credentials here; a client that is pickled looks for them wherever it arrives."""
 
 
 class Token(Credentials):

@@ -195,9 +195,6 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         if not asynchronous:
             weakref.finalize(self, _close, self.client, self._loop, os.getpid()).atexit = False
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.client.base_api_url}>"
-
     @property
     def fsid(self) -> str:
         """What names the file system in every process: the URL of the archive's API."""

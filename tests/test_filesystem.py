@@ -568,6 +568,18 @@ def test_two_users_share_nothing() -> None:
     assert file_system(headers={"X-Api-Key": "1"}) == made[5]
 
 
+@pytest.mark.parametrize("chain", ["simplecache", "filecache", "blockcache", "dir"])
+def test_a_cache_of_a_file_system(chain: str) -> None:
+    caches = []
+    for token in (SECRET, "of another"):
+        fs = fsspec.filesystem("grad300", base_url="https://archive", token=token)
+        options = {"path": "TPI"} if chain == "dir" else {}
+        caches.append(fsspec.filesystem(chain, fs=fs, **options))
+        assert caches[-1].fs is fs
+        assert SECRET not in caches[-1].to_json() + repr(caches[-1].storage_options)
+    assert caches[0] is not caches[1]
+
+
 def test_a_secret_in_the_settings_of_fsspec(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fsspec.config.conf, "grad300", {"token": SECRET})
     fs = fsspec.filesystem("grad300", base_url="https://archive")

@@ -90,10 +90,9 @@ if not TYPE_CHECKING:  # so that type checkers still report misspelt names
         if name == "cache":
             return import_module(f"{__name__}.cache")
         if name not in __all__:
-            from difflib import get_close_matches  # needed only for a misspelt name
+            from grad300_sdk.engine import nearest  # needed only for a misspelt name
 
-            near = [] if name.startswith("_") else get_close_matches(name, __all__, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = "" if name.startswith("_") else nearest(name, __all__)
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
         module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
         value = globals()[name] = getattr(module, name)

@@ -153,7 +153,7 @@ def _parse_argument(name: str, text: str) -> date:
         return datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(
-            f"{name} is {text!r}, but must be a date "
+            f"{name} is {text!r}, but must be a valid date "
             "such as '2025-02-04' or '2025-02-04T09:35:21Z'"
         ) from None
 

@@ -17,9 +17,10 @@ from typing import Any
 
 import httpx
 import pytest
+from astropy.table import Table
 
 import grad300_sdk
-from grad300_sdk import Client
+from grad300_sdk import Client, ScanRecord, ScanType
 from grad300_sdk.engine import Call, Node
 from grad300_sdk.engine.exploring.branches import TreeLine
 from grad300_sdk.engine.exploring.openapi import compare
@@ -195,9 +196,33 @@ def test_a_misspelt_name_is_answered_with_the_nearest(
         write(unused)
 
 
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (lambda client: client.scans["TPI"][1].open, "file.open"),
+        (lambda client: client.table, "scans.table"),
+        (lambda client: client.test_token, "login.test_token"),
+    ],
+)
+def test_a_name_of_the_node_below_is_answered_with_it(unused: Any, write: Any, name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"did you mean '{re.escape(name)}'\?$"):
+        write(unused)
+
+
+def test_a_row_or_a_record_is_not_a_key(unused: Any) -> None:
+    row = {"scan_type": "TPI", "id": 1, "file_name": "a.fits"}
+    for key in (row, ScanRecord(1, ScanType.TPI, "a.fits"), Table([row])[0], Table([row])):
+        with pytest.raises(
+            ValueError, match=r"client\.scans\[row\['scan_type'\]\]\[row\['id'\]\]"
+        ):
+            unused.scans[key]
+        with pytest.raises(TypeError, match="of a row or a record, pass its id"):
+            unused.scans["TPI"][key]
+
+
 def test_what_is_far_from_any_name_gets_no_hint(unused: Any) -> None:
     for item in (grad300_sdk, unused, unused.scans):
-        for name in ("zzzzzz", "_zzzzzz", "__zzzzzz__"):
+        for name in ("zzzzzz", "list", "_zzzzzz", "__zzzzzz__"):
             with pytest.raises(AttributeError, match=rf"{name}'$"):
                 getattr(item, name)
 

@@ -18,6 +18,8 @@ from typing import SupportsIndex, TypeAlias, cast
 
 import httpx
 
+from .text import excerpt
+
 __all__ = [
     "Timeouts",
     "check_base_url",
@@ -165,7 +167,7 @@ def _positive(name: str, value: object, kind: str) -> float:
 
 def check_integer(name: str, value: object, minimum: int) -> int:
     """Return an integer of at least `minimum`; NumPy's integers are accepted too."""
-    wrong = TypeError(f"{name} must be an integer, not {value!r}")
+    wrong = TypeError(f"{name} must be an integer, not {excerpt(repr(value))}")
     if isinstance(value, bool) or getattr(value, "dtype", "") == "bool":  # numpy's
         raise wrong
     try:

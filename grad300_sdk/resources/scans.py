@@ -375,6 +375,8 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
     def __getitem__(self, scan_id: SupportsIndex) -> Scan[M]:
         if isinstance(scan_id, slice):
             raise TypeError("scans have ids, not positions; use search(max_results=...) for some")
+        if _is_row(scan_id):
+            raise TypeError("scans have integer ids; of a row or a record, pass its id")
         return Scan(self, scan_id=check_integer("scan_id", scan_id, 0))
 
     @property
@@ -490,6 +492,12 @@ class Scans(Listing[M], template="{+parent}/scans"):
         return download.flow()
 
     def __getitem__(self, scan_type: ScanTypeLike) -> ScanCollection[M]:
+        if _is_row(scan_type):
+            valid = ", ".join(repr(valid.value) for valid in ScanType)
+            raise ValueError(
+                f"a row or a record is not a scan type; the scan types are {valid}; for its scan, "
+                "write client.scans[row['scan_type']][row['id']]"
+            )
         return ScanCollection(self, scan_type=ScanType(scan_type))
 
     def __iter__(self) -> Iterator[ScanType]:
@@ -512,6 +520,11 @@ class Scans(Listing[M], template="{+parent}/scans"):
             paginator = self[scan_type]._paginator(search, pages, found)
             yield paginator
             found = paginator.found
+
+
+def _is_row(key: object) -> bool:
+    """Return whether a key is what describes a scan, or many: a table has column names too."""
+    return isinstance(key, ScanRecord | Mapping) or hasattr(key, "colnames")
 
 
 def _page_params(offset: int, limit: int, filters: Filters) -> dict[str, Any]:

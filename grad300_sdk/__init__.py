@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from grad300_sdk.flat import Grad300, Grad300Client
+    from grad300_sdk.local_files import read, read_fits, read_table, repair
     from grad300_sdk.records import ScanRecord, ScanType
     from grad300_sdk.version import __version__
 
@@ -55,6 +56,10 @@ __all__ = [
     "ValidationError",
     "__version__",
     "conf",
+    "read",
+    "read_fits",
+    "read_table",
+    "repair",
 ]
 
 # The modules that define the public names, except for errors: those are in grad300_sdk.errors.
@@ -68,6 +73,10 @@ _MODULES = {
     "ScanType": "records",
     "__version__": "version",
     "conf": "configuration",
+    "read": "local_files",
+    "read_fits": "local_files",
+    "read_table": "local_files",
+    "repair": "local_files",
 }
 
 

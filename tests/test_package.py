@@ -26,6 +26,7 @@ PUBLIC_NAMES = {
         *("Grad300Error", "Grad300Warning", "NotFoundError", "RateLimitError"),
         *("RequestTimeoutError", "ServerError", "TransportError", "ValidationError"),
         *("Grad300", "Grad300Client", "ScanRecord"),
+        *("read", "read_fits", "read_table", "repair"),
     },
     "grad300_sdk.engine": {
         *("Anonymous", "Async", "Basic", "Call", "CallableNode", "Chunks", "ClientOptions"),

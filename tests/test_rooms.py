@@ -35,7 +35,7 @@ grad300_sdk/
     version  defaults  errors  configuration  settings
     filters  records  pages  columns  tables  fits  sky  spectra
     downloads/        names  progress  partial  save  bulk
-    cache
+    cache  local_files
     resources/        login  files  paging  scans  openapi
     client  flat
     sandbox/          sky  files  observing  archive  application  server  __main__

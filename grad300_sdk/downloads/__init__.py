@@ -10,7 +10,7 @@
 """
 
 from grad300_sdk.downloads.bulk import BulkDownload, DownloadItem, log_stale_sizes
-from grad300_sdk.downloads.names import fallback_name
+from grad300_sdk.downloads.names import check_unused, fallback_name
 from grad300_sdk.downloads.partial import (
     entity_tag,
     parse_entity_tag,
@@ -25,6 +25,7 @@ __all__ = [
     "Download",
     "DownloadItem",
     "Progress",
+    "check_unused",
     "entity_tag",
     "fallback_name",
     "log_stale_sizes",

@@ -17,7 +17,9 @@ from grad300_sdk.records import ScanType
 __all__ = [
     "check_file_name",
     "check_folder",
+    "check_unused",
     "content_disposition_filename",
+    "exists_error",
     "fallback_name",
     "safe_name",
     "unique_names",
@@ -133,3 +135,16 @@ def check_folder(folder: str | os.PathLike[str]) -> Path:
     if not os.path.isdir(path) and os.path.exists(path):
         raise NotADirectoryError(f"{path} is a file, not a folder to save in")
     return path
+
+
+def check_unused(path: Path, *, overwrite: bool) -> None:
+    """Raise an error if a folder is at a path, or a file that may not be overwritten."""
+    if os.path.lexists(path) and (not overwrite or path.is_dir()):
+        raise exists_error(path)
+
+
+def exists_error(path: Path) -> FileExistsError:
+    """Return the error for a path at which something is."""
+    if path.is_dir():
+        return FileExistsError(f"{path} is a folder; pass another name for the file")
+    return FileExistsError(f"{path} already exists; overwrite=True replaces it")

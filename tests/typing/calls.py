@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, BinaryIO, assert_type
 
 import httpx
 
-from grad300_sdk import AsyncClient, Client, Grad300Client, ScanRecord, ScanType
+from grad300_sdk import (
+    AsyncClient,
+    Client,
+    Grad300Client,
+    ScanRecord,
+    ScanType,
+    read,
+    read_fits,
+    read_table,
+    repair,
+)
 from grad300_sdk.engine import Async, Resource, Sync
 from grad300_sdk.engine.exploring.openapi import Comparison
 from grad300_sdk.engine.exploring.tree import Tree
@@ -39,6 +50,10 @@ def blocking(client: Client) -> None:
     assert_type(client.scans["OnOff"][42].file.get(), bytes)
     assert_type(client.scans["OnOff"][42].file.stream(), Iterator[bytes])
     assert_type(client.scans["OnOff"][42].file.save("folder"), Path)
+    assert_type(client.scans["OnOff"][42].file.local_path(), Path)
+    client.scans["OnOff"][42].file.open(cached=True)
+    client.scans["OnOff"][42].file.table(cached=True)
+    client.scans["OnOff"][42].file.fits(cached=True)
     assert_type(client.scans["OnOff"][42].record(), ScanRecord)
     assert_type(client.scans["TPI"].records(source="sun"), list[ScanRecord])
     assert_type(client.scans.records(max_results=3), list[ScanRecord])
@@ -77,6 +92,10 @@ async def awaiting(client: AsyncClient) -> None:
     assert_type(await client.scans["OnOff"][42].file.get(), bytes)
     assert_type(client.scans["OnOff"][42].file.stream(), AsyncIterator[bytes])
     assert_type(await client.scans["OnOff"][42].file.save("folder"), Path)
+    assert_type(await client.scans["OnOff"][42].file.local_path(), Path)
+    await client.scans["OnOff"][42].file.open(cached=True)
+    await client.scans["OnOff"][42].file.table(cached=True)
+    await client.scans["OnOff"][42].file.fits(cached=True)
     assert_type(await client.scans["OnOff"][42].record(), ScanRecord)
     assert_type(await client.scans["TPI"].records(source="sun"), list[ScanRecord])
     assert_type(await client.scans.records(max_results=3), list[ScanRecord])
@@ -97,3 +116,11 @@ def flat(client: Grad300Client) -> None:
     assert_type(client.test_token(), dict[str, Any])
     assert_type(client.login("me@example.org", "password"), str)
     assert_type(client.scans["TPI"].get(), list[Row])
+
+
+def on_disk(path: Path, content: bytes, file: BinaryIO) -> None:
+    for source in (path, str(path), content, bytearray(content), file, BytesIO(content)):
+        read(source)
+        read_table(source)
+        read_fits(source)
+        assert_type(repair(source, "copy.fits", overwrite=True), Path)

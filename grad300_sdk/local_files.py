@@ -27,6 +27,7 @@ class BinaryFile(Protocol):
 
     def read(self) -> bytes:
         """Return the rest of the file."""
+        ...
 
 
 Source: TypeAlias = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryFile]

@@ -34,7 +34,7 @@ grad300_sdk/
         client
     version  defaults  errors  configuration  settings
     filters  records  pages  columns  tables  fits  sky  spectra
-    downloads/        names  progress  partial  save  bulk
+    downloads/        names  layout  progress  partial  save  bulk
     cache  local_files
     resources/        login  files  paging  scans  openapi
     client  flat

@@ -3,6 +3,7 @@
 ::
 
     names      the names that files are saved under
+    layout     the folders and names that a user asks for
     progress   how much has arrived, for a progress bar or for a caller's function
     partial    hidden files, which hold what has arrived of a body
     save       one download

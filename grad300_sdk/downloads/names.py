@@ -99,18 +99,25 @@ def fallback_name(scan_type: ScanType, scan_id: int) -> str:
 def unique_names(names: Sequence[str], fallbacks: Sequence[str]) -> list[str]:
     """Return the names, each with its fallback appended where a file system may confuse it.
 
+    A name may have folders before it.
+
     Examples
     --------
     >>> unique_names(["sun.fits", "SUN.FITS"], ["TPI_1.fits", "TPI_2.fits"])
     ['sun_TPI_1.fits', 'SUN_TPI_2.fits']
     """
+
+    def extend(name: str, fallback: str) -> str:
+        folder, slash, file_name = name.rpartition("/")
+        return f"{folder}{slash}{Path(file_name).stem}_{fallback}"
+
     unique = list(names)
     while True:
         counts = Counter(map(_folded, unique))
         if len(counts) == len(unique):
             return unique
         unique = [
-            name if counts[_folded(name)] == 1 else f"{Path(name).stem}_{fallback}"
+            name if counts[_folded(name)] == 1 else extend(name, fallback)
             for name, fallback in zip(unique, fallbacks, strict=True)
         ]
 

@@ -420,6 +420,8 @@ class Scans(Listing[M], template="{+parent}/scans"):
         overwrite: bool = False,
         max_concurrency: int | None = None,
         progress: Progress | bool | None = None,
+        layout: str = "{file_name}",
+        dry_run: bool = False,
     ) -> Flow[Table]:
         """Save the files of many scans in a folder, several at once.
 
@@ -443,20 +445,28 @@ class Scans(Listing[M], template="{+parent}/scans"):
             a bar is shown on a terminal or in a notebook if that extra is installed. A callable
             is called with the number of bytes that have arrived, and with their total, or None
             where it is not known.
+        layout : str
+            Where each file goes below `destination_dir`. A field is any column of the rows;
+            dates take a format: ``"{source}/{date:%Y/%m}/{file_name}"``. With
+            ``"{file_path}/{file_name}"``, the folders are those of the archive. Each part is made
+            safe as a name; a value that is missing becomes ``unknown``.
+        dry_run : bool
+            Whether to return what would happen, without requesting or writing a file.
 
         Returns
         -------
         astropy.table.Table
             One row for each scan, in the order of `rows`: ``scan_type``, ``id``, ``file_name``,
-            ``path``, ``size`` (in bytes), ``status`` and ``error``. The status is ``saved``;
-            ``skipped`` if a file of the listing's size is there already, for which nothing is
-            sent; or ``failed``, and ``error`` then says why. Files whose names collide are
-            saved as ``{stem}_{scan_type}_{scan_id}.fits``.
+            ``path``, ``size`` (in bytes), ``status`` and ``error``. The status is ``saved``
+            (``would save`` in a dry run); ``skipped`` if a file of the listing's size is there
+            already, for which nothing is sent; or ``failed``, and ``error`` then says why. Files
+            whose paths collide are saved as ``{stem}_{scan_type}_{scan_id}.fits``.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument or a row is wrong, before anything is sent.
+            If an argument or a row is wrong, or the layout names a column that no row has,
+            before anything is sent.
         NotADirectoryError
             If `destination_dir` is a file.
 
@@ -488,6 +498,8 @@ class Scans(Listing[M], template="{+parent}/scans"):
             overwrite=overwrite,
             max_concurrency=max_concurrency,
             progress=progress,
+            layout=layout,
+            dry_run=dry_run,
         )
         return download.flow()
 

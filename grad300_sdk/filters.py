@@ -163,6 +163,10 @@ def _from_astropy(name: str, value: Any) -> Any:
         raise ValueError(f"{name} is an array of times, but must be a single one")
     if isinstance(value, datetime):  # as a pandas Timestamp is, which has the method too
         return value
+    if getattr(value, "mask", False):
+        raise ValueError(f"{name} is masked, but must be a date")
+    # One of a column in which others are masked gives an array of one datetime.
+    value = getattr(value, "unmasked", value)
     try:
         return value.utc.to_datetime()
     except ValueError as error:  # a leap second, a time before the year 1

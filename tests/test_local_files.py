@@ -22,7 +22,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 import grad300_sdk
-from grad300_sdk import Client, DecodeError
+from grad300_sdk import Client, DecodeError, Grad300Warning
 from tests.support.fits_files import assert_same, other_files, telescope_files
 from tests.test_fits import change
 
@@ -152,6 +152,15 @@ def test_an_open_file_is_read_from_where_it_stands(image: Path) -> None:
     with image.open("rb") as file:
         file.seek(6)
         assert grad300_sdk.read(file)[0].header["CTYPE1"] == "RA"
+
+
+@pytest.mark.parametrize("function", [grad300_sdk.read, grad300_sdk.read_table])
+def test_a_warning_names_the_line_of_the_user(tmp_path: Path, function: Any) -> None:
+    path = tmp_path / "scan.fits"
+    path.write_bytes(files()["TPI without a count"])
+    with pytest.warns(Grad300Warning, match="NAXIS2 = 0") as caught:
+        function(path)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 @pytest.mark.parametrize("form", ["path", "str", "open file", "fsspec", "local fsspec"])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from astropy.table import MaskedColumn, QTable, Table
 from astropy.time import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grad300_sdk.downloads.bulk import _value
 from grad300_sdk.downloads.layout import Layout
 
 ROW: dict[str, Any] = {
@@ -141,6 +144,15 @@ def test_columns_that_there_are_not() -> None:
 def test_a_format_that_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"\{source:05d\} does not fit 'sun'"):
         Layout("{source:05d}").fill(ROW.get)
+
+
+@pytest.mark.parametrize("kind", [Table, QTable])
+def test_values_that_are_masked(kind: Any) -> None:
+    dates = Time(["2025-02-04T09:35:21", "2025-02-05"])
+    dates[1] = np.ma.masked
+    table = kind({"date": dates, "ra": MaskedColumn([1.5, 2.0], mask=[True, False], unit="deg")})
+    layout = Layout("{date:%Y}/{ra:.2f}")
+    assert [layout.fill(partial(_value, row)) for row in table] == ["2025/unknown", "unknown/2.00"]
 
 
 def test_dates_are_in_utc_and_may_be_beyond_a_datetime() -> None:

@@ -181,7 +181,7 @@ class BulkDownload:
         self._layout = Layout(layout)
         wanted = list(_iterate(rows))
         if not self._layout.columns.issubset(_COLUMNS):
-            further = {name for row in wanted for name in _column_names(row)}
+            further = {name for row in (rows, *wanted) for name in _column_names(row)}
             self._layout.check([*_COLUMNS, *sorted(further.difference(_COLUMNS))])
         self._rows = [self._item(row, index) for index, row in enumerate(wanted)]
         # A scan that is there twice is downloaded once.

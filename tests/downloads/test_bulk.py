@@ -344,6 +344,11 @@ def test_wrong_layouts(
     assert server.requests == []
 
 
+def test_a_column_of_a_table_without_rows_is_known(download: Download, wire: Wires) -> None:
+    table = Table(rows(1, extra=1))[:0]
+    assert len(download(wire(), table, layout="{extra}/{file_name}")) == 0
+
+
 @pytest.mark.parametrize("value", ["..", "../../x", "/etc", "C:\\x", "~root", "a\0b", "."])
 def test_a_layout_of_hostile_values_stays_in_the_folder(
     harness: Harness, wire: Wires, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str

@@ -122,8 +122,8 @@ class DownloadItem(Struct, eq=False):
         """The name of the file if it has no other."""
         return fallback_name(self.scan_type, self.scan_id)
 
-    def value(self, row: object, name: str) -> Any:
-        """Return a value of its row, None if it is missing; of what it knows, its own."""
+    def field(self, row: object, name: str) -> Any:
+        """Return the value for a field of a layout: the item's own, or else that of its row."""
         own = {
             "file_name": self.file_name or self.fallback,
             "scan_type": self.scan_type.value,
@@ -202,7 +202,7 @@ class BulkDownload:
             missing = [item for item in described if not self._is_settled(item)]
             if self._is_dry_run:
                 for item in missing:
-                    yield from self._attempt(self._foresee, item)
+                    yield from self._attempt(self._plan, item)
                 return self._report()
             if self._report_progress is not None:
                 sizes = {item: item.listed_size for item in missing}
@@ -249,7 +249,7 @@ class BulkDownload:
         scan = self._find_scan(item.scan_type, item.scan_id)
         record: ScanRecord = yield from scan.record.flow()
         item.file_name, item.listed_size = safe_name(record.file_name), record.size
-        item.place = self._layout.fill(partial(item.value, record))
+        item.place = self._layout.fill(partial(item.field, record))
         item.is_described = True
 
     def _is_settled(self, item: DownloadItem) -> bool:
@@ -275,10 +275,10 @@ class BulkDownload:
 
     def _save(self, item: DownloadItem) -> Flow[None]:
         scan = self._find_scan(item.scan_type, item.scan_id)
-        place = cast("Path", item.path)
+        target = cast("Path", item.path)
         path: Path = yield from scan.file.save.flow(
-            place.parent,
-            file_name=place.name,
+            target.parent,
+            file_name=target.name,
             overwrite=self._overwrite,
             progress=False if self._progress is None else self._progress.of(item),
         )
@@ -286,8 +286,8 @@ class BulkDownload:
         if self._progress is not None:
             self._progress.count_file()
 
-    def _foresee(self, item: DownloadItem) -> Flow[None]:
-        """Say what saving a file would come to."""
+    def _plan(self, item: DownloadItem) -> Flow[None]:
+        """Note what saving a file would do."""
         path = cast("Path", item.path)
         check_unused(path, overwrite=self._overwrite)
         check_folder(next((folder for folder in path.parents if folder.exists()), self._folder))
@@ -302,7 +302,7 @@ class BulkDownload:
 
     def _from_row(self, row: object) -> DownloadItem:
         item = DownloadItem.from_row(row)
-        item.place = self._layout.fill(partial(item.value, row))
+        item.place = self._layout.fill(partial(item.field, row))
         return item
 
     def _from_node(self, node: Node[Any]) -> DownloadItem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from datetime import datetime
+from datetime import date, datetime
 from string import Formatter
 from typing import Any
 
@@ -93,7 +93,7 @@ class Layout:
     def _format(self, name: str, value: Any, form: str) -> str:
         if isinstance(value, str) and "%" in form:
             value = parse_date(value)
-        elif isinstance(value, datetime) or hasattr(value, "to_datetime"):
+        elif isinstance(value, date) or hasattr(value, "to_datetime"):
             value, form = _to_datetime(value), form or _DATE
         try:
             text = "" if value is None else format(value, form)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ ROW: dict[str, Any] = {
     "date": datetime(2025, 2, 4, 9, 35, 21, tzinfo=UTC),
     "text": "2025-02-04T23:35:21-05:00",
     "time": Time("2025-02-04T09:35:21"),
+    "day": date(2025, 2, 4),
     "number": np.int64(7),
     "none": None,
     "empty": " ",
@@ -43,6 +44,7 @@ ROW: dict[str, Any] = {
         ("{time:%Y/%j}/{id:05}.fits", "2025/035/00042.fits"),
         ("{text:%Y-%m-%d}.fits", "2025-02-05.fits"),
         ("{date}_{number:03}.fits", "20250204-093521_007.fits"),
+        ("{day:%Y/%m}/x", "2025/02/x"),
         ("{ra:.1f}{{x}}", "1.2{x}"),
         ("{ra:.0%}", "125%"),
         ("a b/{none}/{empty}/{none:%Y}/{file_name}", "a b/unknown/unknown/unknown/sun.fits"),

@@ -34,6 +34,7 @@ grad300_sdk/
         client
     version  defaults  errors  configuration  settings
     filters  records  pages  columns  tables  fits  sky  spectra
+    quicklook/        scales  drawing  maps  tables  listings
     downloads/        names  layout  progress  partial  save  bulk
     cache  local_files
     resources/        login  files  paging  scans  openapi
@@ -44,6 +45,9 @@ grad300_sdk/
 
 # What reads JSON and files takes plain data and knows no client.
 DATA = ["filters", "records", "pages", "columns", "tables", "fits", "sky", "spectra"]
+DATA += [
+    f"quicklook{part}" for part in ("", ".scales", ".drawing", ".maps", ".tables", ".listings")
+]
 DATA_MAY_IMPORT_FROM_THE_ENGINE = {"excerpt", "warn"}
 
 IMPORTS_HTTPX = {

@@ -24,6 +24,7 @@ from grad300_sdk.engine.errors import DecodeError
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
     from astropy.table import Table
+    from matplotlib.figure import Figure
 
     from grad300_sdk.downloads import Progress
 
@@ -175,6 +176,45 @@ class ScanFile(Node[M], template="{+parent}/download"):
         from grad300_sdk.fits import read_fits
 
         return self._read(send, read_fits, cached)
+
+    @endpoint("GET")
+    def plot(self, send: Sender, *, figure: Figure | None = None) -> Flow[Figure]:
+        """Return a picture of what is in the file.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``. `grad300_sdk.quicklook.plot` draws it.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            The figure to draw in; by default, a new one.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure. A notebook shows a new one by itself; ``savefig`` writes it to a file.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed; the extra ``plot`` installs it.
+        DecodeError
+            If what the server sent can't be read.
+
+        Warns
+        -----
+        Grad300Warning
+            If the file is broken, and only a part of it could be read.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     figure = client.scans["TPI"][1].file.plot()
+        >>> figure.axes[0].get_ylabel()
+        'Power (ct)'
+        """
+        from grad300_sdk.quicklook import plot
+
+        return plot((yield from self.open.flow()), figure=figure)
 
     @iterator("GET")
     def stream(self, send: Sender) -> ItemsFlow[bytes]:

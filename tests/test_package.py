@@ -85,6 +85,12 @@ OF_EXTRAS = {
     ("grad300_sdk.command_line", "rich"),
     ("grad300_sdk.command_line", "typer"),
     ("grad300_sdk.downloads.progress", "tqdm"),
+    ("grad300_sdk.quicklook", "matplotlib"),
+    ("grad300_sdk.quicklook.drawing", "matplotlib"),
+    ("grad300_sdk.quicklook.listings", "matplotlib"),
+    ("grad300_sdk.quicklook.maps", "matplotlib"),
+    ("grad300_sdk.quicklook.tables", "matplotlib"),
+    ("grad300_sdk.resources.files", "matplotlib"),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, assert_type
 
 import httpx
+from matplotlib.figure import Figure
 
 from grad300_sdk import (
     AsyncClient,
@@ -48,6 +49,7 @@ def blocking(client: Client) -> None:
     assert_type(client.scans["OnOff"][42].get(), Row)
     assert_type(client.scans["OnOff"][42].file, ScanFile[Sync])
     assert_type(client.scans["OnOff"][42].file.get(), bytes)
+    assert_type(client.scans["OnOff"][42].file.plot(), Figure)
     assert_type(client.scans["OnOff"][42].file.stream(), Iterator[bytes])
     assert_type(client.scans["OnOff"][42].file.save("folder"), Path)
     assert_type(client.scans["OnOff"][42].file.local_path(), Path)
@@ -91,6 +93,7 @@ async def awaiting(client: AsyncClient) -> None:
     assert_type(client.scans["OnOff"][42], Scan[Async])
     assert_type(await client.scans["OnOff"][42].get(), Row)
     assert_type(await client.scans["OnOff"][42].file.get(), bytes)
+    assert_type(await client.scans["OnOff"][42].file.plot(), Figure)
     assert_type(client.scans["OnOff"][42].file.stream(), AsyncIterator[bytes])
     assert_type(await client.scans["OnOff"][42].file.save("folder"), Path)
     assert_type(await client.scans["OnOff"][42].file.local_path(), Path)

@@ -178,7 +178,9 @@ class ScanFile(Node[M], template="{+parent}/download"):
         return self._read(send, read_fits, cached)
 
     @endpoint("GET")
-    def plot(self, send: Sender, *, figure: Figure | None = None) -> Flow[Figure]:
+    def plot(
+        self, send: Sender, *, figure: Figure | None = None, cached: bool = False
+    ) -> Flow[Figure]:
         """Return a picture of what is in the file.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``. `grad300_sdk.quicklook.plot` draws it.
@@ -187,6 +189,8 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ----------
         figure : matplotlib.figure.Figure, optional
             The figure to draw in; by default, a new one.
+        cached : bool
+            Whether to read the file in the cache, as `open` does.
 
         Returns
         -------
@@ -214,7 +218,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """
         from grad300_sdk.quicklook import plot
 
-        return plot((yield from self.open.flow()), figure=figure)
+        return plot((yield from self.open.flow(cached=cached)), figure=figure)
 
     @iterator("GET")
     def stream(self, send: Sender) -> ItemsFlow[bytes]:

@@ -59,6 +59,7 @@ def test_a_file_is_drawn(harness: Harness, client: Any) -> None:
     assert "Image" in figure.get_suptitle()
     given = Figure()
     assert harness.run(file.plot(figure=given)) is given
+    assert harness.run(file.plot(cached=True)).get_suptitle() == figure.get_suptitle()
     assert file.plot.path == file.get.path
     assert file.plot.request().method == "GET"
     assert harness.run(file.plot.response()).content == harness.run(file.get())

@@ -99,7 +99,7 @@ def test_completion_shows_what_is_there_and_nothing_else(harness: Harness, unuse
     more = {"request", "get_json", "resource", "with_options"}
     more |= {"close" if harness.mode == "blocking" else "aclose"}
     assert set(dir(unused)) == OF_A_NODE | own | tools | more
-    listing = {"search", "records", "table"}
+    listing = {"search", "records", "table", "watch"}
     assert set(dir(unused.scans)) == OF_A_NODE | listing | {"download"}
     assert set(dir(unused.scans["TPI"])) == OF_A_NODE | listing | {"get", "scan_type"}
     of_a_scan = {"get", "record", "file", "scan_id", "scan_type"}
@@ -120,7 +120,7 @@ def test_a_repr_is_a_line_that_says_what_to_do_next(harness: Harness, unused: An
     assert repr(scan) == "<Scan /scans/TPI/42: .file .get() .record()>"
     assert str(scan) == "<Scan /scans/TPI/42>"
     assert repr(scan.get) == f"<call GET /scans/TPI/42: {do}get()>"
-    assert repr(scan.parent).endswith(" .table() [scan_id]>")
+    assert repr(scan.parent).endswith(" .records() .table() … [scan_id]>")
     login = "<Login /login: (email, password) .access_token() .test_token()>"
     assert repr(unused.login) == login
     account = "(email, password)>"

@@ -32,9 +32,10 @@ PUBLIC_NAMES = {
         *("Anonymous", "Async", "Basic", "Call", "CallableNode", "Chunks", "ClientOptions"),
         *("Comparison", "CredentialChain", "Credentials", "Exclusive", "FileContent"),
         *("Flow", "Gather", "Items", "ItemsFlow", "Login", "M", "Node", "OnRetry"),
-        *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink"),
+        *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink", "Sleep"),
         *("Sync", "Token", "TokenFile", "Tree", "TreeLine", "call_attributes", "check_base_url"),
-        *("check_integer", "check_path", "child", "decode_error", "decode_json", "describe"),
+        *("check_integer", "check_path", "check_positive", "child", "decode_error"),
+        *("decode_json", "describe"),
         *("describe_bytes", "drop_none", "endpoint", "errors", "excerpt", "expand_user"),
         *(
             "is_loopback",

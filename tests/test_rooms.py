@@ -37,7 +37,7 @@ grad300_sdk/
     quicklook/        scales  drawing  maps  tables  listings
     downloads/        names  layout  progress  partial  save  bulk
     cache  local_files
-    resources/        login  files  paging  scans  openapi
+    resources/        login  files  paging  watching  scans  openapi
     client  flat
     sandbox/          sky  files  observing  archive  application  server  __main__
     command_line  __main__

@@ -19,6 +19,8 @@ from typing import (
     cast,
 )
 
+from msgspec.structs import replace
+
 from grad300_sdk.engine import (
     Flow,
     ItemsFlow,
@@ -35,8 +37,8 @@ from grad300_sdk.engine import (
     redact,
 )
 from grad300_sdk.errors import DecodeError
-from grad300_sdk.filters import DateLike, Filters
-from grad300_sdk.pages import Page, PageReader, RecordReader, RowReader, Selectable
+from grad300_sdk.filters import DateLike, Filters, to_utc
+from grad300_sdk.pages import Page, PageReader, RecordReader, RowReader, Rows, Selectable
 from grad300_sdk.records import ScanRecord, ScanType, drop_faults, make_record
 from grad300_sdk.resources.files import ScanFile
 from grad300_sdk.resources.paging import (
@@ -47,6 +49,7 @@ from grad300_sdk.resources.paging import (
     fetch_all,
     iterate,
 )
+from grad300_sdk.resources.watching import Watch
 from grad300_sdk.settings import setting
 
 if TYPE_CHECKING:
@@ -60,6 +63,12 @@ __all__ = ["ListingOptions", "Scan", "ScanCollection", "Scans", "describe_listin
 S = TypeVar("S", bound=Selectable)
 # Names that other interfaces have for these parameters.
 _SYNONYMS = {"limit": "max_results", "name": "scan_name", "object": "source"}
+_WATCH_SYNONYMS = {
+    "date_from": "since",
+    "interval": "every",
+    "name": "scan_name",
+    "object": "source",
+}
 ScanTypeLike: TypeAlias = ScanType | Literal["TPI", "Images", "Spectrum", "OnOff"]
 
 
@@ -282,6 +291,75 @@ class Listing(Node[M], ABC):
         meta = describe_listing(self, search.arguments, truncated)
         return join_pages(pages, self._type, meta)
 
+    def _watch(
+        self,
+        send: Sender,
+        *,
+        every: float = 60.0,
+        since: DateLike | None = None,
+        source: str | None = None,
+        scan_name: str | None = None,
+    ) -> ItemsFlow[Row]:
+        """Iterate over new scans without an end: look at the listing again and again.
+
+        Sends ``GET /scans/{scan_type}/``, once for each page, at every look. If the server can't
+        be reached, is restarted, or fails temporarily, the next look follows as if nothing had
+        happened; wrong credentials and other errors end the iteration. No connection is in use
+        between two looks.
+
+        Parameters
+        ----------
+        every : float
+            How many seconds to wait after each look.
+        since : datetime, date, str or Time, optional
+            The earliest date of a scan. The scans since then that are in the archive already come
+            first. By default, only scans that are not there at the first look are new.
+        source : str, optional
+            A part of the source's name; upper and lower case are alike.
+        scan_name : str, optional
+            A part of the file's name; upper and lower case are alike.
+
+        Yields
+        ------
+        dict
+            A new scan as the server sends it, as soon as a look finds it: each once, in the
+            server's order. With ``client.scans.watch``, each also has its ``scan_type``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong: at the call, before anything is sent.
+        AuthenticationError, Grad300APIError
+            If the server rejects the credentials, or answers with a status below 500 other than
+            408 and 429.
+        TransportError
+            If the failure is not temporary, such as a refused certificate.
+        DecodeError
+            If the first look finds no listing. Later it is taken for an outage.
+
+        Notes
+        -----
+        Scans are told apart by their type and id; a row without an id is left out. A look asks for
+        the scans that are at most seven days older than the newest one. One that is inserted with
+        an older date, or with none, is found by a look at the whole listing, once a day.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     for scan in client.scans["TPI"].watch(every=600, since="2025-01-30", source="sun"):
+        ...         print(scan["object"], scan["date"])
+        ...         break
+        sun 2025-01-30T09:30:00
+        """
+        search = Search.from_arguments(source=source, scan_name=scan_name)
+        start = None if since is None else to_utc("since", since)
+        watch = Watch(replace(search.filters, date_from=start), every)
+
+        def paginators(filters: Filters) -> Iterator[Paginator[Rows[Row]]]:
+            return self._paginators(replace(search, filters=filters), RowReader)
+
+        return watch.flow(paginators, self._sizes)
+
     @abstractmethod
     def _paginators(
         self, search: Search, reader: Callable[..., PageReader[S]]
@@ -371,6 +449,7 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
     search = iterator("GET", synonyms=_SYNONYMS)(Listing._search)
     records = endpoint("GET", synonyms=_SYNONYMS)(Listing._records)
     table = endpoint("GET", synonyms=_SYNONYMS)(Listing._table)
+    watch = iterator("GET", synonyms=_WATCH_SYNONYMS)(Listing._watch)
 
     def __getitem__(self, scan_id: SupportsIndex) -> Scan[M]:
         if isinstance(scan_id, slice):
@@ -408,6 +487,9 @@ class Scans(Listing[M], template="{+parent}/scans"):
     )
     table = endpoint("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_SYNONYMS)(
         Listing._table
+    )
+    watch = iterator("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_WATCH_SYNONYMS)(
+        Listing._watch
     )
 
     @endpoint("GET", "/{scan_type}/{scan_id}/download", for_each=("scan_type", "scan_id"))

@@ -68,13 +68,12 @@ def main() -> int:
 
 def mirror(client: Client, folder: Path, every: float | None = None) -> list[Any]:
     """Bring a folder up to date, and keep it so with `every`; return the rows that failed."""
+    # All scans, so as to miss none that is added in the meantime. Nothing is sent yet.
+    scans = [] if every is None else client.scans.watch(every=every, since=EARLIEST)
     table = client.scans.table()
     failed = save(client, table, folder)
-    if every is None:
-        return failed
-    # Begin with all scans again, so as to miss none that has been added meanwhile.
     known = {(row["scan_type"], row["id"]) for row in table}
-    for scan in client.scans.watch(every=every, since=EARLIEST):
+    for scan in scans:
         if (scan["scan_type"], scan["id"]) not in known and isinstance(scan["id"], int):
             failed = save(client, [*failed, scan], folder)  # those that failed, once more
     return failed

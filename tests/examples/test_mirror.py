@@ -203,6 +203,14 @@ def test_a_bad_row_does_not_end_it(tmp_path: Path) -> None:
     assert sorted(archive.downloads) == [1, 3]
 
 
+def test_a_wrong_interval_is_said_before_anything_is_saved(
+    run: Any, tmp_path: Path, capsys: Any
+) -> None:
+    assert run("--every", "0") == 1
+    assert "every must be a finite number above 0" in capsys.readouterr().err
+    assert files(tmp_path / "a/b") == {}
+
+
 def test_ctrl_c_says_that_the_next_run_resumes(
     run: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

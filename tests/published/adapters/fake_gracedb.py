@@ -26,6 +26,7 @@ class Candidate:
     logs: list[dict[str, Any]] = field(default_factory=list)
     voevents: list[dict[str, Any]] = field(default_factory=list)
     preferred: dict[str, str] = field(default_factory=dict)  # an event for each pipeline
+    is_exposed: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -127,6 +128,15 @@ class FakeGraceDB:
                 file = f"{candidate.identity}-{number}-{KINDS[fields['voevent_type'][0]]}.xml"
                 candidate.voevents.append({"filename": file})
                 return candidate.voevents[-1]
+            case "GET", "permissions", "":
+                row = {"group": "public_users", "permission": "view_superevent"}
+                return {"permissions": [row] if candidate.is_exposed else []}
+            case "POST", "permissions", "modify", "":
+                candidate.is_exposed = fields["action"] == ["expose"]
+            case "POST", "signoffs", "" if fields["signoff_type"] == ["OP"]:
+                return httpx.Response(403, json={"detail": "only for operators"})
+            case "POST", "signoffs", "":
+                candidate.labels.append(fields["signoff_type"][0] + fields["status"][0])
             case "GET", "pipeline_preferred_events", "":
                 rows = [{"graceid": event} for event in candidate.preferred.values()]
                 return {"pipeline_preferred_events": rows}

@@ -139,7 +139,8 @@ def check_file_name(file_name: object) -> str:
 def check_folder(folder: str | os.PathLike[str]) -> Path:
     """Return a folder to save in, which need not exist."""
     path = expand_user("destination_dir", folder)
-    if not os.path.isdir(path) and os.path.exists(path):
+    # In this order: another thread may make the folder in between.
+    if os.path.exists(path) and not os.path.isdir(path):
         raise NotADirectoryError(f"{path} is a file, not a folder to save in")
     return path
 

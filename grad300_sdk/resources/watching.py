@@ -28,6 +28,7 @@ __all__ = ["Watch"]
 
 # How much older than the newest scan a new one may be to be found at the next look.
 _LOOKBACK = timedelta(days=7)
+_EARLIEST = datetime.min.replace(tzinfo=UTC) + _LOOKBACK
 # Seconds between two looks at the whole listing, which find what is older than that.
 _WHOLE_EVERY = 86_400.0
 # Seconds: a server that asks for a longer pause is asked again after this one.
@@ -55,7 +56,7 @@ class Watch:
         self._newest: datetime | None = None
         self._latest: datetime | None = None  # of this look
         self._has_looked = False
-        self._whole_age = math.inf  # seconds since the end of a look at the whole listings
+        self._whole_age = math.inf  # seconds waited since a look at the whole listings
 
     def flow(
         self, paginators: Callable[[Filters], Iterator[Paginator[Rows[Row]]]], sizes: PageSizes
@@ -82,8 +83,8 @@ class Watch:
         """Return what to ask for: at times all that is watched, otherwise only recent scans."""
         if self._newest is None or self._whole_age >= _WHOLE_EVERY:
             return self._filters
-        # A scan may have a date in the future by mistake.
-        start = min(self._newest, datetime.now(UTC)) - _LOOKBACK
+        # A scan may have a date in the future by mistake, or the earliest one that there is.
+        start = max(min(self._newest, datetime.now(UTC)), _EARLIEST) - _LOOKBACK
         return replace(self._filters, date_from=max(start, self._filters.date_from or start))
 
     def _select_new(self, number: int, rows: Rows[Row]) -> Iterator[Row]:

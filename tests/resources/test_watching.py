@@ -185,6 +185,12 @@ def test_a_date_in_the_future_hides_nothing(
     assert ids(harness, client.scans["TPI"].watch(), 1) == [5]
 
 
+def test_the_earliest_date_of_all(harness: Harness, archive: Archive, client: Any) -> None:
+    archive.rows = [scan(1, date="0001-01-01T00:00:00")]
+    Night(client, lambda: archive.add(scan(2)))
+    assert ids(harness, client.scans["TPI"].watch(), 1) == [2]
+
+
 def test_a_client_that_waits_is_free_for_other_calls(
     harness: Harness, archive: Archive, client: Any
 ) -> None:

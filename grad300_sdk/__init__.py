@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from grad300_sdk.flat import Grad300, Grad300Client
+    from grad300_sdk.local_files import read, read_fits, read_table, repair
     from grad300_sdk.records import ScanRecord, ScanType
     from grad300_sdk.version import __version__
 
@@ -55,6 +56,10 @@ __all__ = [
     "ValidationError",
     "__version__",
     "conf",
+    "read",
+    "read_fits",
+    "read_table",
+    "repair",
 ]
 
 # The modules that define the public names, except for errors: those are in grad300_sdk.errors.
@@ -68,6 +73,10 @@ _MODULES = {
     "ScanType": "records",
     "__version__": "version",
     "conf": "configuration",
+    "read": "local_files",
+    "read_fits": "local_files",
+    "read_table": "local_files",
+    "repair": "local_files",
 }
 
 
@@ -90,10 +99,9 @@ if not TYPE_CHECKING:  # so that type checkers still report misspelt names
         if name == "cache":
             return import_module(f"{__name__}.cache")
         if name not in __all__:
-            from difflib import get_close_matches  # needed only for a misspelt name
+            from grad300_sdk.engine import nearest  # needed only for a misspelt name
 
-            near = [] if name.startswith("_") else get_close_matches(name, __all__, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = "" if name.startswith("_") else nearest(name, __all__)
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}", name=name)
         module = import_module(f"{__name__}.{_MODULES.get(name, 'errors')}")
         value = globals()[name] = getattr(module, name)

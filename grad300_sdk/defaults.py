@@ -15,7 +15,10 @@ DEFAULTS: dict[str, tuple[Any, str]] = {
     "retries": (3, "Maximum number of retries of a request that changes nothing."),
     "max_connections": (8, "Maximum number of simultaneous connections of a client."),
     "max_json_bytes": (64 * 1024**2, "Maximum size of a decoded JSON response, in bytes."),
-    "ra_unit": ("hourangle", "Unit of the right ascensions that the server sends."),
+    "ra_unit": (
+        "hourangle",
+        "Unit of the right ascensions that the server sends: an angle of astropy's.",
+    ),
 }
 
 _BELOW_HOME = ((".config", "astropy"), (".astropy", "config"))

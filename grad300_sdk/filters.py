@@ -153,7 +153,7 @@ def _parse_argument(name: str, text: str) -> date:
         return datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(
-            f"{name} is {text!r}, but must be a date "
+            f"{name} is {text!r}, but must be a valid date "
             "such as '2025-02-04' or '2025-02-04T09:35:21Z'"
         ) from None
 
@@ -163,6 +163,10 @@ def _from_astropy(name: str, value: Any) -> Any:
         raise ValueError(f"{name} is an array of times, but must be a single one")
     if isinstance(value, datetime):  # as a pandas Timestamp is, which has the method too
         return value
+    if getattr(value, "mask", False):
+        raise ValueError(f"{name} is masked, but must be a date")
+    # One of a column in which others are masked gives an array of one datetime.
+    value = getattr(value, "unmasked", value)
     try:
         return value.utc.to_datetime()
     except ValueError as error:  # a leap second, a time before the year 1

@@ -30,13 +30,14 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from astropy import units
@@ -50,7 +51,9 @@ from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.records import ScanType
 from grad300_sdk.tables import PortableTable, mergeable
 
-__all__ = ["open_file", "read_fits", "read_table"]
+__all__ = ["open_file", "read_fits", "read_table", "standardise"]
+
+T = TypeVar("T")
 
 # How the telescope spells units, in lower case, and how FITS does (4.3).
 _UNITS = {
@@ -68,6 +71,7 @@ _ASTROPY = re.compile(r"[\\/](astropy|numpy)[\\/]")
 
 _BLOCK = 2880  # bytes: 3.1
 _CARD = 80  # characters: 3.2
+_GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 _MOST_REMARKS = 3  # in a warning
 _MOST = 999  # axes, and columns: 4.4.1.1, 7.3.1
 
@@ -106,6 +110,7 @@ _CLASSES = {
     "BINTABLE": fits.BinTableHDU,
     "TABLE": fits.TableHDU,
 }
+_SUB_BAND = re.compile(r"BBC\d\d")  # a column that only a TPI has
 # Of these, there is one in a header; the first one counts.
 _STRUCTURAL = re.compile(
     r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|GROUPS|EXTEND|TFIELDS|THEAP|T[A-Z]{3,4}\d+"
@@ -127,15 +132,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_after_fork)
 
 
-def open_file(content: bytes, scan_type: ScanType) -> Table | fits.HDUList:
+def open_file(content: bytes, scan_type: ScanType | None = None) -> Table | fits.HDUList:
     """Open the file of a scan: a TPI as a Table, any other as an HDUList.
 
     Parameters
     ----------
     content : bytes
         The file.
-    scan_type : ScanType
-        The type of the scan whose file it is.
+    scan_type : ScanType, optional
+        The type of the scan whose file it is. By default the content tells: the table of a TPI has
+        columns for sub-bands (``BBC09u``).
 
     Returns
     -------
@@ -153,6 +159,8 @@ def open_file(content: bytes, scan_type: ScanType) -> Table | fits.HDUList:
     >>> isinstance(open_file(content, ScanType.TPI), Table)
     True
     """
+    if scan_type is None:
+        return _read(content, _make_table_or_hdus)
     return read_table(content) if scan_type == ScanType.TPI else read_fits(content)
 
 
@@ -194,15 +202,7 @@ def read_table(content: bytes) -> Table:
     >>> table["JD"].unit, table["LEFT_POL"].unit, table["CAL"][0].item(), table.meta["SITELAT"]
     (Unit("d"), Unit("ct"), 'OFF', 0)
     """
-    with _as_decode_errors():
-        parts, remarks = _split(content)
-        part = next((part for part in parts if part.is_table and not part.is_compressed), None)
-        if part is None:
-            held = "; ".join(map(str, parts))
-            raise DecodeError(f"expected a table, but the FITS file holds none ({held})")
-        table = _make_table(part, remarks)
-    _warn(remarks)
-    return table
+    return _read(content, _make_first_table)
 
 
 def read_fits(content: bytes) -> fits.HDUList:
@@ -242,13 +242,42 @@ def read_fits(content: bytes) -> fits.HDUList:
     >>> image.header["CTYPE1"], image.header["DIAMETER"], image.data.ndim
     ('RA', 0, 2)
     """
+    return _read(content, _make_all_hdus)
+
+
+def standardise(content: bytes) -> bytes:
+    """Return a file as one that follows the FITS Standard.
+
+    Parameters
+    ----------
+    content : bytes
+        The file. It is not changed.
+
+    Returns
+    -------
+    bytes
+        What `read_fits` returns, written; it also documents errors and warnings.
+
+    Examples
+    --------
+    >>> from grad300_sdk.fits import standardise
+    >>> from grad300_sdk.sandbox.files import synthesise
+    >>> from grad300_sdk.sandbox.observing import observe
+    >>> scans = {scan_type: scan for scan_type, _, scan in observe(9, seed=1)}
+    >>> content = synthesise("Images", scans["Images"], seed=1)
+    >>> len(content) % 2880 == 0, len(standardise(content)) % 2880 == 0
+    (False, True)
+    """
+    return _read(content, _make_standard)
+
+
+def _read(content: bytes, make: Callable[[list[_Part], list[str]], T]) -> T:
+    """Make something of a file's HDUs, and warn of what was found in them."""
     with _as_decode_errors():
         parts, remarks = _split(content)
-        if not any(part.is_table or len(part.data) for part in parts):
-            raise DecodeError(f"the FITS file ends without data, after {len(content)} bytes")
-        hdus = _make_hdus(parts, remarks)
+        result = make(parts, remarks)
     _warn(remarks)
-    return hdus
+    return result
 
 
 @contextmanager
@@ -424,6 +453,8 @@ def _split(content: bytes) -> tuple[list[_Part], list[str]]:
     if not content.startswith(b"SIMPLE"):
         first = excerpt(content[:400].decode("latin-1"))
         what = f"{len(content)} bytes that start with {first!r}" if content else "nothing"
+        if content.startswith(_GZIP):
+            what = f"{len(content)} bytes compressed by gzip; decompress them first"
         raise DecodeError(f"expected a FITS file, which starts with 'SIMPLE', but got {what}")
     parts: list[_Part] = []
     remarks: list[str] = []
@@ -665,6 +696,41 @@ def _strip_texts(cells: Any) -> Any:
     if is_new.all():
         return texts
     return np.repeat(texts, np.diff(np.flatnonzero(is_new), append=len(cells)))
+
+
+def _first_table(parts: list[_Part]) -> _Part | None:
+    return next((part for part in parts if part.is_table and not part.is_compressed), None)
+
+
+def _make_table_or_hdus(parts: list[_Part], remarks: list[str]) -> Table | fits.HDUList:
+    """Make a table of a TPI, and HDUs of any other file."""
+    table = _first_table(parts)
+    is_tpi = table is not None and any(_SUB_BAND.match(field.name) for field in table.fields)
+    return (_make_first_table if is_tpi else _make_all_hdus)(parts, remarks)
+
+
+def _make_first_table(parts: list[_Part], remarks: list[str]) -> Table:
+    part = _first_table(parts)
+    if part is None:
+        held = "; ".join(map(str, parts))
+        raise DecodeError(f"expected a table, but the FITS file holds none ({held})")
+    return _make_table(part, remarks)
+
+
+def _make_all_hdus(parts: list[_Part], remarks: list[str]) -> fits.HDUList:
+    if not any(part.is_table or len(part.data) for part in parts):
+        held = "; ".join(map(str, parts))
+        raise DecodeError(f"the FITS file ends without data ({held})")
+    return _make_hdus(parts, remarks)
+
+
+def _make_standard(parts: list[_Part], remarks: list[str]) -> bytes:
+    hdus = _make_all_hdus(parts, remarks)
+    buffer = BytesIO()
+    has_checksums = any("CHECKSUM" in hdu.header for hdu in hdus)
+    with _collect_warnings(remarks):
+        hdus.writeto(buffer, output_verify="exception", checksum=has_checksums)
+    return buffer.getvalue()
 
 
 def _make_table(part: _Part, remarks: list[str]) -> Table:

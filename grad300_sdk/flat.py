@@ -227,6 +227,11 @@ class Grad300Client(Client):
         """
         from grad300_sdk.downloads import DownloadItem, log_stale_sizes
 
+        if hasattr(record, "iterrows"):
+            raise TypeError(
+                "download() takes one scan, not a table; pass a row, or save all of them with "
+                "client.scans.download(table, folder)"
+            )
         item = DownloadItem.from_row(record)
         result = self.download_by_id(
             scan_type=item.scan_type,

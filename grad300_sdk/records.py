@@ -134,7 +134,7 @@ class ScanRecord(msgspec.Struct, frozen=True):
             return None
         from astropy.coordinates import SkyCoord
 
-        return SkyCoord(self.ra, self.dec, unit=(setting("ra_unit"), "deg"), frame="icrs")
+        return SkyCoord(self.ra, self.dec, unit=(ra_unit(), "deg"), frame="icrs")
 
     @property
     def project(self) -> str | None:
@@ -154,6 +154,19 @@ class ScanRecord(msgspec.Struct, frozen=True):
     def _name_part(self, part: str) -> str | None:
         match = _FILE_NAME.match(self.file_name)
         return None if match is None else match[part]
+
+
+def ra_unit() -> Any:
+    """Return the unit of the right ascensions that the server sends, ``conf.ra_unit``."""
+    from astropy import units
+
+    name = setting("ra_unit")
+    unit = units.Unit(name, parse_strict="silent")
+    if not unit.is_equivalent(units.deg):
+        raise ValueError(
+            f"conf.ra_unit must be an angle such as 'hourangle' or 'deg', not {name!r}"
+        )
+    return unit
 
 
 class Field(NamedTuple):

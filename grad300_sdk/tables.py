@@ -28,8 +28,7 @@ from grad300_sdk.columns import (
     join_columns,
     make_columns,
 )
-from grad300_sdk.records import Redact, ScanType, warn_of_faults
-from grad300_sdk.settings import setting
+from grad300_sdk.records import Redact, ScanType, ra_unit, warn_of_faults
 
 __all__ = ["PortableTable", "ScanTable", "join_pages", "make_report", "make_table", "mergeable"]
 
@@ -239,7 +238,7 @@ def join_pages(
     faults = [fault for page in pages for fault in page.faults.values()]
     warn_of_faults(faults)
     columns = join_columns(pages, scan_type)
-    for name, unit in {**_UNITS, "ra": setting("ra_unit")}.items():
+    for name, unit in {**_UNITS, "ra": ra_unit()}.items():
         if name in columns and columns[name].dtype.kind in "if":
             columns[name].unit = unit
     names, data = list(columns), list(columns.values())

@@ -21,9 +21,12 @@ VARIABLES = (
     "ASTROPY_CACHE_DIR",
     "ASTROPY_CONFIG_DIR",
     "BEARER_TOKEN_FILE",
+    "COLUMNS",  # the width of a terminal; pytest-xdist sets it in its workers
+    "FORCE_COLOR",
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "NETRC",
+    "NO_COLOR",
     "NO_PROXY",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from grad300_sdk import (
     AuthenticationError,
+    DecodeError,
     DownloadError,
     NotFoundError,
     TransportError,
@@ -36,6 +38,7 @@ from tests.downloads.bench import (
     part,
     whole,
 )
+from tests.support.fits_files import assert_same, telescope_files
 from tests.support.wire import RESET, Received, Step, Wire, answer
 
 Wires = Callable[..., Wire]
@@ -193,6 +196,52 @@ def test_no_server_at_all(harness: Harness, wire: Wires) -> None:
     assert local_path(harness, server) == path
     with pytest.raises(TransportError):
         local_path(harness, server, scan_id=43)
+
+
+@pytest.mark.parametrize("call", ["open", "table", "fits"])
+@pytest.mark.parametrize("scan_type", ["TPI", "Spectrum", "Images", "OnOff"])
+def test_files_are_read_through_the_cache(
+    harness: Harness, wire: Wires, scan_type: str, call: str
+) -> None:
+    content = telescope_files()[scan_type]
+    if scan_type == "Images" and call == "table":
+        call = "open"
+    with Wire(whole(content), whole(content)) as server:
+        file = harness.client(server.url, token=TOKEN, retries=0).scans[scan_type][42].file
+        sent = harness.run(getattr(file, call)())
+        for _ in range(2):
+            cached = harness.run(getattr(file, call)(cached=True))
+            assert_same(cached, sent)
+        assert len(server.requests) == 2
+        assert str(getattr(file, call).request(cached=False).url).endswith("/42/download")
+    begin_another_process()
+    assert_same(harness.run(getattr(file, call)(cached=True)), sent)
+    with pytest.raises(TransportError):
+        harness.run(getattr(file, call)())
+
+
+@pytest.mark.parametrize("call", ["open", "table", "fits"])
+def test_what_reading_through_the_cache_would_send(
+    harness: Harness, wire: Wires, call: str
+) -> None:
+    server = wire(whole(telescope_files()["TPI"]))
+    call_ = getattr(harness.client(server.url, token=TOKEN).scans["TPI"][42].file, call)
+    assert call_.request(cached=True).url == call_.request().url
+    assert call_.curl(cached=True).startswith("curl ")
+    assert server.requests == []
+    harness.run(call_(cached=True))
+    with pytest.raises(ValueError, match="sends nothing"):
+        call_.request(cached=True)
+
+
+def test_a_file_in_the_cache_that_cannot_be_read_is_named(harness: Harness, wire: Wires) -> None:
+    server = wire(whole())
+    path = local_path(harness, server)
+    file = harness.client(server.url, token=TOKEN).scans["TPI"][42].file
+    for call in (file.open, file.table, file.fits):
+        with pytest.raises(DecodeError, match=re.escape(f"{path}: expected")):
+            harness.run(call(cached=True))
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -633,6 +633,11 @@ def test_given_credentials_over_plain_http_earn_a_warning(
         with pytest.warns(Grad300Warning, match="plain http, where others can read them"):
             harness.client(f"http://{HOST}", transport=server.transport, **arguments)
         harness.client(f"http://{HOST}", transport=server.transport, allow_http=True, **arguments)
+    with pytest.warns(Grad300Warning, match="plain http"):
+        client = harness.client(
+            f"http://{HOST}", transport=server.transport, user="me", password=PASSWORD
+        )
+    harness.run(client.login.test_token())  # logs in, and does not warn again
     client = harness.client(f"http://{HOST}", transport=server.transport)
     with pytest.warns(Grad300Warning, match="plain http"):
         client.set_token(TOKEN)

@@ -31,6 +31,7 @@ PACKAGE = Path(grad300_sdk.__file__).parent
 TEXTS = [ROOT / "README.rst", *sorted(ROOT.glob("docs/*.rst"))]
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
 QUICKSTART = ROOT / "docs/examples/quickstart.py"
+PROGRAMS = {QUICKSTART, ROOT / "docs/examples/mirror.py"}  # they have their own tests
 
 
 def run_script(example: Example) -> None:
@@ -48,10 +49,10 @@ def compare_output(example: Example) -> str | None:
 
 
 def included_scripts(document: Document) -> Iterator[Region]:
-    """Yield the files that a page includes, except for the quickstart, which has its own tests."""
+    """Yield the files that a page includes, except for programs."""
     for region in DirectiveLexer("literalinclude")(document):
         path = Path(document.path).parent / region.lexemes["arguments"]
-        if path != QUICKSTART:
+        if path not in PROGRAMS:
             region.parsed, region.evaluator = path.read_text("utf-8"), run_script
             yield region
 

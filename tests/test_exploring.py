@@ -17,9 +17,10 @@ from typing import Any
 
 import httpx
 import pytest
+from astropy.table import Table
 
 import grad300_sdk
-from grad300_sdk import Client
+from grad300_sdk import Client, ScanRecord, ScanType
 from grad300_sdk.engine import Call, Node
 from grad300_sdk.engine.exploring.branches import TreeLine
 from grad300_sdk.engine.exploring.openapi import compare
@@ -98,7 +99,7 @@ def test_completion_shows_what_is_there_and_nothing_else(harness: Harness, unuse
     more = {"request", "get_json", "resource", "with_options"}
     more |= {"close" if harness.mode == "blocking" else "aclose"}
     assert set(dir(unused)) == OF_A_NODE | own | tools | more
-    listing = {"search", "records", "table"}
+    listing = {"search", "records", "table", "watch"}
     assert set(dir(unused.scans)) == OF_A_NODE | listing | {"download"}
     assert set(dir(unused.scans["TPI"])) == OF_A_NODE | listing | {"get", "scan_type"}
     of_a_scan = {"get", "record", "file", "scan_id", "scan_type"}
@@ -119,7 +120,7 @@ def test_a_repr_is_a_line_that_says_what_to_do_next(harness: Harness, unused: An
     assert repr(scan) == "<Scan /scans/TPI/42: .file .get() .record()>"
     assert str(scan) == "<Scan /scans/TPI/42>"
     assert repr(scan.get) == f"<call GET /scans/TPI/42: {do}get()>"
-    assert repr(scan.parent).endswith(" .table() [scan_id]>")
+    assert repr(scan.parent).endswith(" .records() .table() … [scan_id]>")
     login = "<Login /login: (email, password) .access_token() .test_token()>"
     assert repr(unused.login) == login
     account = "(email, password)>"
@@ -195,9 +196,33 @@ def test_a_misspelt_name_is_answered_with_the_nearest(
         write(unused)
 
 
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (lambda client: client.scans["TPI"][1].open, "file.open"),
+        (lambda client: client.table, "scans.table"),
+        (lambda client: client.test_token, "login.test_token"),
+    ],
+)
+def test_a_name_of_the_node_below_is_answered_with_it(unused: Any, write: Any, name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"did you mean '{re.escape(name)}'\?$"):
+        write(unused)
+
+
+def test_a_row_or_a_record_is_not_a_key(unused: Any) -> None:
+    row = {"scan_type": "TPI", "id": 1, "file_name": "a.fits"}
+    for key in (row, ScanRecord(1, ScanType.TPI, "a.fits"), Table([row])[0], Table([row])):
+        with pytest.raises(
+            ValueError, match=r"client\.scans\[row\['scan_type'\]\]\[row\['id'\]\]"
+        ):
+            unused.scans[key]
+        with pytest.raises(TypeError, match="of a row or a record, pass its id"):
+            unused.scans["TPI"][key]
+
+
 def test_what_is_far_from_any_name_gets_no_hint(unused: Any) -> None:
     for item in (grad300_sdk, unused, unused.scans):
-        for name in ("zzzzzz", "_zzzzzz", "__zzzzzz__"):
+        for name in ("zzzzzz", "list", "_zzzzzz", "__zzzzzz__"):
             with pytest.raises(AttributeError, match=rf"{name}'$"):
                 getattr(item, name)
 

@@ -115,6 +115,18 @@ def test_wrong_records(flat: Grad300, record: Any) -> None:
         flat.download(record)
 
 
+def test_a_table_is_not_one_scan(flat: Grad300) -> None:
+    with pytest.raises(TypeError, match=r"pass a row, or .*client\.scans\.download\(table"):
+        flat.download(flat.list("TPI", limit=2))
+
+
+def test_too_many_positional_arguments(flat: Grad300) -> None:
+    with pytest.raises(TypeError, match=r"Client\(\) takes only base_url by position, not 2 "):
+        Client("http://127.0.0.1:1", "/api/v1")  # type: ignore[misc]
+    with pytest.raises(TypeError, match=r"query\(\) takes no arguments by position, not 1 "):
+        flat.query("TPI")  # type: ignore[misc]
+
+
 def test_download_by_id(flat: Grad300, tmp_path: Path) -> None:
     assert isinstance(flat.download_by_id(scan_type="TPI", scan_id=1), Table)
     path = flat.download_by_id(

@@ -27,14 +27,16 @@ PUBLIC_NAMES = {
         *("Grad300Error", "Grad300Warning", "NotFoundError", "RateLimitError"),
         *("RequestTimeoutError", "ServerError", "TransportError", "ValidationError"),
         *("Grad300", "Grad300Client", "ScanRecord"),
+        *("read", "read_fits", "read_table", "repair"),
     },
     "grad300_sdk.engine": {
         *("Anonymous", "Async", "Basic", "Call", "CallableNode", "Chunks", "ClientOptions"),
         *("Comparison", "CredentialChain", "Credentials", "Exclusive", "FileContent"),
         *("Flow", "Gather", "Items", "ItemsFlow", "Login", "M", "Node", "OnRetry"),
-        *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink"),
+        *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink", "Sleep"),
         *("Sync", "Token", "TokenFile", "Tree", "TreeLine", "call_attributes", "check_base_url"),
-        *("check_integer", "check_path", "child", "decode_error", "decode_json", "describe"),
+        *("check_integer", "check_path", "check_positive", "child", "decode_error"),
+        *("decode_json", "describe"),
         *("describe_bytes", "drop_none", "endpoint", "errors", "excerpt", "expand_user"),
         *(
             "is_loopback",
@@ -86,6 +88,12 @@ OF_EXTRAS = {
     ("grad300_sdk.command_line", "typer"),
     ("grad300_sdk.downloads.progress", "tqdm"),
     ("grad300_sdk.filesystem", "fsspec"),
+    ("grad300_sdk.quicklook", "matplotlib"),
+    ("grad300_sdk.quicklook.drawing", "matplotlib"),
+    ("grad300_sdk.quicklook.listings", "matplotlib"),
+    ("grad300_sdk.quicklook.maps", "matplotlib"),
+    ("grad300_sdk.quicklook.tables", "matplotlib"),
+    ("grad300_sdk.resources.files", "matplotlib"),
 }
 
 

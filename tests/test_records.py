@@ -13,6 +13,7 @@ import pytest
 from grad300_sdk import conf
 from grad300_sdk.errors import DecodeError, Grad300Warning
 from grad300_sdk.records import ScanRecord, ScanType, make_record, make_records
+from grad300_sdk.tables import make_table
 
 ROW = {
     "id": 42,
@@ -276,3 +277,11 @@ def test_a_scan_type_in_any_case(value, scan_type):
 def test_no_scan_type(value):
     with pytest.raises(ValueError, match="'TPI', 'Images', 'Spectrum', 'OnOff'"):
         ScanType(value)
+
+
+@pytest.mark.parametrize("unit", ["m", "hour", "hours of angle", ""])
+def test_right_ascensions_are_angles(unit: str) -> None:
+    with conf.set_temp("ra_unit", unit), pytest.raises(ValueError, match="must be an angle"):
+        _ = ScanRecord(1, ScanType.TPI, "a.fits", ra=1.0, dec=1.0).coord
+    with conf.set_temp("ra_unit", unit), pytest.raises(ValueError, match="must be an angle"):
+        make_table([], ScanType.TPI, {})

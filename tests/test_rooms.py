@@ -34,9 +34,10 @@ grad300_sdk/
         client
     version  defaults  errors  configuration  settings
     filters  records  pages  columns  tables  fits  sky  spectra
-    downloads/        names  progress  partial  save  bulk
-    cache
-    resources/        login  files  paging  scans  openapi
+    quicklook/        scales  drawing  maps  tables  listings
+    downloads/        names  layout  progress  partial  save  bulk
+    cache  local_files
+    resources/        login  files  paging  watching  scans  openapi
     client  flat  filesystem
     sandbox/          sky  files  observing  archive  application  server  __main__
     command_line  __main__
@@ -44,6 +45,9 @@ grad300_sdk/
 
 # What reads JSON and files takes plain data and knows no client.
 DATA = ["filters", "records", "pages", "columns", "tables", "fits", "sky", "spectra"]
+DATA += [
+    f"quicklook{part}" for part in ("", ".scales", ".drawing", ".maps", ".tables", ".listings")
+]
 DATA_MAY_IMPORT_FROM_THE_ENGINE = {"excerpt", "warn"}
 
 IMPORTS_HTTPX = {

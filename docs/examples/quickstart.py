@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ def main() -> None:
             print("Running a sandbox with synthetic scans on this machine.")
             run_tour(sandbox.url, user=sandbox.user, password=sandbox.password)
     elif options.user is not None:
-        password = getpass.getpass(f"Password of {options.user}: ")
+        try:
+            password = getpass.getpass(f"Password of {options.user}: ")
+        except EOFError:
+            sys.exit("There is no terminal to ask for the password on; pass --token-file.")
         run_tour(options.base_url, user=options.user, password=password)
     else:  # without a token file, the client looks for credentials itself, for example in netrc
         run_tour(options.base_url, token_file=options.token_file)

@@ -3,6 +3,7 @@
 ::
 
     names      the names that files are saved under
+    layout     the folders and names that a user asks for
     progress   how much has arrived, for a progress bar or for a caller's function
     partial    hidden files, which hold what has arrived of a body
     save       one download
@@ -10,7 +11,7 @@
 """
 
 from grad300_sdk.downloads.bulk import BulkDownload, DownloadItem, log_stale_sizes
-from grad300_sdk.downloads.names import fallback_name
+from grad300_sdk.downloads.names import check_unused, fallback_name
 from grad300_sdk.downloads.partial import (
     entity_tag,
     parse_entity_tag,
@@ -25,6 +26,7 @@ __all__ = [
     "Download",
     "DownloadItem",
     "Progress",
+    "check_unused",
     "entity_tag",
     "fallback_name",
     "log_stale_sizes",

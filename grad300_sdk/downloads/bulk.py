@@ -7,13 +7,21 @@ import logging
 import os
 from collections.abc import AsyncIterable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from msgspec import Struct
 
-from grad300_sdk.downloads.names import check_folder, fallback_name, safe_name, unique_names
+from grad300_sdk.downloads.layout import Layout
+from grad300_sdk.downloads.names import (
+    check_folder,
+    check_unused,
+    fallback_name,
+    safe_name,
+    unique_names,
+)
 from grad300_sdk.downloads.progress import (
     BulkProgress,
     Progress,
@@ -33,6 +41,8 @@ __all__ = ["BulkDownload", "DownloadItem", "ScanNode", "log_stale_sizes"]
 _logger = logging.getLogger(__name__)
 # Errors that keep every other file from being written too.
 _ERRORS_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+# The columns of every listing.
+_COLUMNS = [name for name in ScanRecord.__struct_fields__ if name != "metadata"]
 # What a column of a table can hold.
 _LARGEST_ID = 2**63 - 1
 
@@ -63,12 +73,14 @@ class DownloadItem(Struct, eq=False):
         Its size in the listing.
     is_described : bool
         Whether the name and the size are known as far as they can be.
+    place : str or None
+        Its path below the folder, as the layout says, once it is described.
     path : Path or None
-        Its place.
+        Its path.
     size : int or None
         Its size on disk.
     status : str
-        ``saved``, ``skipped`` or ``failed``.
+        ``saved``, ``would save``, ``skipped`` or ``failed``.
     error : str or None
         Why it failed.
     """
@@ -78,6 +90,7 @@ class DownloadItem(Struct, eq=False):
     file_name: str | None = None
     listed_size: int | None = None
     is_described: bool = True
+    place: str | None = None
     path: Path | None = None
     size: int | None = None
     status: str = "failed"
@@ -109,6 +122,15 @@ class DownloadItem(Struct, eq=False):
         """The name of the file if it has no other."""
         return fallback_name(self.scan_type, self.scan_id)
 
+    def field(self, row: object, name: str) -> Any:
+        """Return the value for a field of a layout: the item's own, or else that of its row."""
+        own = {
+            "file_name": self.file_name or self.fallback,
+            "scan_type": self.scan_type.value,
+            "id": self.scan_id,
+        }
+        return own[name] if name in own else _value(row, name)
+
 
 class BulkDownload:
     """The files of many scans on their way into a folder.
@@ -129,6 +151,10 @@ class BulkDownload:
         Maximum number of simultaneous downloads.
     progress : callable, bool or None
         Called with the progress.
+    layout : str
+        The path of each file below the folder.
+    dry_run : bool
+        Whether to report what would happen, and to request no file.
     """
 
     def __init__(
@@ -141,6 +167,8 @@ class BulkDownload:
         overwrite: bool,
         max_concurrency: int | None,
         progress: Progress | bool | None,
+        layout: str,
+        dry_run: bool,
     ) -> None:
         self._client = client
         self._find_scan = find_scan
@@ -149,7 +177,13 @@ class BulkDownload:
         limit = client.max_connections if max_concurrency is None else max_concurrency
         self._limit = min(check_integer("max_concurrency", limit, 1), client.max_connections)
         self._report_progress = progress_function(progress)
-        self._rows = [self._item(row, index) for index, row in enumerate(_iterate(rows))]
+        self._is_dry_run = dry_run
+        self._layout = Layout(layout)
+        wanted = list(_iterate(rows))
+        if not self._layout.columns.issubset(_COLUMNS):
+            further = {name for row in (rows, *wanted) for name in _column_names(row)}
+            self._layout.check([*_COLUMNS, *sorted(further.difference(_COLUMNS))])
+        self._rows = [self._item(row, index) for index, row in enumerate(wanted)]
         # A scan that is there twice is downloaded once.
         self._items = {(item.scan_type, item.scan_id): item for item in self._rows}
         self._progress: BulkProgress | None = None
@@ -161,11 +195,15 @@ class BulkDownload:
         try:
             yield from self._for_each(self._describe, [i for i in items if not i.is_described])
             described = [item for item in items if item.is_described]
-            names = [item.file_name or item.fallback for item in described]
-            unique = unique_names(names, [item.fallback for item in described])
-            for item, name in zip(described, unique, strict=True):
-                item.path = self._folder / name
+            places = [cast("str", item.place) for item in described]
+            unique = unique_names(places, [item.fallback for item in described])
+            for item, place in zip(described, unique, strict=True):
+                item.path = self._folder / place
             missing = [item for item in described if not self._is_settled(item)]
+            if self._is_dry_run:
+                for item in missing:
+                    yield from self._attempt(self._plan, item)
+                return self._report()
             if self._report_progress is not None:
                 sizes = {item: item.listed_size for item in missing}
                 self._progress = BulkProgress(self._report_progress, sizes)
@@ -211,6 +249,7 @@ class BulkDownload:
         scan = self._find_scan(item.scan_type, item.scan_id)
         record: ScanRecord = yield from scan.record.flow()
         item.file_name, item.listed_size = safe_name(record.file_name), record.size
+        item.place = self._layout.fill(partial(item.field, record))
         item.is_described = True
 
     def _is_settled(self, item: DownloadItem) -> bool:
@@ -236,9 +275,10 @@ class BulkDownload:
 
     def _save(self, item: DownloadItem) -> Flow[None]:
         scan = self._find_scan(item.scan_type, item.scan_id)
+        target = cast("Path", item.path)
         path: Path = yield from scan.file.save.flow(
-            self._folder,
-            file_name=cast("Path", item.path).name,
+            target.parent,
+            file_name=target.name,
             overwrite=self._overwrite,
             progress=False if self._progress is None else self._progress.of(item),
         )
@@ -246,11 +286,24 @@ class BulkDownload:
         if self._progress is not None:
             self._progress.count_file()
 
+    def _plan(self, item: DownloadItem) -> Flow[None]:
+        """Note what saving a file would do."""
+        path = cast("Path", item.path)
+        check_unused(path, overwrite=self._overwrite)
+        check_folder(next((folder for folder in path.parents if folder.exists()), self._folder))
+        item.status, item.size = "would save", item.listed_size
+        yield from ()
+
     def _item(self, row: object, index: int) -> DownloadItem:
         try:
-            return self._from_node(row) if isinstance(row, Node) else DownloadItem.from_row(row)
+            return self._from_node(row) if isinstance(row, Node) else self._from_row(row)
         except (TypeError, ValueError) as error:
             raise type(error)(f"rows[{index}]: {error}") from None
+
+    def _from_row(self, row: object) -> DownloadItem:
+        item = DownloadItem.from_row(row)
+        item.place = self._layout.fill(partial(item.field, row))
+        return item
 
     def _from_node(self, node: Node[Any]) -> DownloadItem:
         scan_type, scan_id = getattr(node, "scan_type", None), getattr(node, "scan_id", None)
@@ -328,10 +381,21 @@ def _required_value(row: object, name: str) -> Any:
 def _value(row: Any, name: str) -> Any:
     """Return a value of a record, a mapping or a row; None if it is missing or masked."""
     if isinstance(row, ScanRecord):
-        return getattr(row, name)
+        return getattr(row, name) if name in _COLUMNS else row.metadata.get(name)
     try:
         value = row[name]
     except (KeyError, IndexError, TypeError, ValueError):
-        return None
-    value = getattr(value, "value", value) if name == "size" else value  # a QTable's
+        return _value(row, "object") if name == "source" else None  # as the server names it
+    value = value.value if hasattr(value, "unit") else value  # a QTable's
     return None if getattr(value, "mask", False) else value
+
+
+def _column_names(row: Any) -> Collection[str]:
+    """Return the names of a row's values."""
+    if isinstance(row, ScanRecord):
+        return row.metadata
+    if isinstance(row, Mapping):
+        return row
+    return (
+        getattr(row, "colnames", None) or getattr(getattr(row, "dtype", None), "names", None) or ()
+    )

@@ -17,7 +17,9 @@ from grad300_sdk.records import ScanType
 __all__ = [
     "check_file_name",
     "check_folder",
+    "check_unused",
     "content_disposition_filename",
+    "exists_error",
     "fallback_name",
     "safe_name",
     "unique_names",
@@ -97,18 +99,25 @@ def fallback_name(scan_type: ScanType, scan_id: int) -> str:
 def unique_names(names: Sequence[str], fallbacks: Sequence[str]) -> list[str]:
     """Return the names, each with its fallback appended where a file system may confuse it.
 
+    A name may have folders before it.
+
     Examples
     --------
     >>> unique_names(["sun.fits", "SUN.FITS"], ["TPI_1.fits", "TPI_2.fits"])
     ['sun_TPI_1.fits', 'SUN_TPI_2.fits']
     """
+
+    def extend(name: str, fallback: str) -> str:
+        folder, slash, file_name = name.rpartition("/")
+        return f"{folder}{slash}{Path(file_name).stem}_{fallback}"
+
     unique = list(names)
     while True:
         counts = Counter(map(_folded, unique))
         if len(counts) == len(unique):
             return unique
         unique = [
-            name if counts[_folded(name)] == 1 else f"{Path(name).stem}_{fallback}"
+            name if counts[_folded(name)] == 1 else extend(name, fallback)
             for name, fallback in zip(unique, fallbacks, strict=True)
         ]
 
@@ -130,6 +139,20 @@ def check_file_name(file_name: object) -> str:
 def check_folder(folder: str | os.PathLike[str]) -> Path:
     """Return a folder to save in, which need not exist."""
     path = expand_user("destination_dir", folder)
-    if not os.path.isdir(path) and os.path.exists(path):
+    # In this order: another thread may make the folder in between.
+    if os.path.exists(path) and not os.path.isdir(path):
         raise NotADirectoryError(f"{path} is a file, not a folder to save in")
     return path
+
+
+def check_unused(path: Path, *, overwrite: bool) -> None:
+    """Raise an error if a folder is at a path, or a file that may not be overwritten."""
+    if os.path.lexists(path) and (not overwrite or path.is_dir()):
+        raise exists_error(path)
+
+
+def exists_error(path: Path) -> FileExistsError:
+    """Return the error for a path at which something is."""
+    if path.is_dir():
+        return FileExistsError(f"{path} is a folder; pass another name for the file")
+    return FileExistsError(f"{path} already exists; overwrite=True replaces it")

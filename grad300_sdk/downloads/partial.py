@@ -175,10 +175,7 @@ class Partial:
         path = self._path
         if sys.platform == "win32":
             self._file.close()  # Windows moves no open file
-        if overwrite or not _link(path, target):
-            os.replace(path, target)
-        else:
-            _remove(path)
+        _move(path, target, overwrite=overwrite)
         self._file.close()
         self._opened = None
 
@@ -296,12 +293,18 @@ class Partial:
         self.total = total
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a small file in one step: what was there before stays until all of it is written."""
+def write_atomically(path: Path, data: bytes, *, overwrite: bool = True) -> None:
+    """Write a file in one step: what was there before stays until all of it is written.
+
+    Raises
+    ------
+    FileExistsError
+        If a file is there, and `overwrite` is not set.
+    """
     draft = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
         draft.write_bytes(data)
-        os.replace(draft, path)
+        _move(draft, path, overwrite=overwrite)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -375,12 +378,20 @@ def _state_path(path: str | os.PathLike[str]) -> str:
     return f"{os.path.splitext(path)[0]}.state"
 
 
-def _remove(path: str) -> None:
+def _remove(path: str | os.PathLike[str]) -> None:
     with suppress(FileNotFoundError):
         os.unlink(path)
 
 
-def _link(path: str, target: Path) -> bool:
+def _move(path: str | os.PathLike[str], target: Path, *, overwrite: bool) -> None:
+    """Move a file to its place in one step, which must be free unless `overwrite` is set."""
+    if overwrite or not _link(path, target):
+        os.replace(path, target)
+    else:
+        _remove(path)
+
+
+def _link(path: str | os.PathLike[str], target: Path) -> bool:
     """Link a file to a second name, which must be free; return False where links don't exist."""
     try:
         os.link(path, target)

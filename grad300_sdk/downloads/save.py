@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from grad300_sdk.downloads.names import (
     check_file_name,
     check_folder,
+    check_unused,
     content_disposition_filename,
+    exists_error,
     safe_name,
 )
 from grad300_sdk.downloads.partial import Partial, RangeMismatch
@@ -77,9 +79,7 @@ class Download:
         if self._name is None and not overwrite:
             self._folder_time = _modification_time(self._folder)
         elif self._name is not None:
-            path = self._folder / self._name
-            if os.path.lexists(path) and (not overwrite or path.is_dir()):
-                raise _exists(path)
+            check_unused(self._folder / self._name, overwrite=overwrite)
 
     def headers(self) -> dict[str, str]:
         """Return the headers that request what is missing of the file."""
@@ -97,7 +97,7 @@ class Download:
         )
         path = self.path(response)
         if self._is_taken(path):
-            raise _exists(path)
+            raise exists_error(path)
         self._partial.begin(response, self._server_name)
 
     def write(self, data: bytes) -> None:
@@ -174,7 +174,7 @@ class Download:
             self._partial.move(path, overwrite=self._overwrite)
         except FileExistsError:
             if not self._partial.equals(path):  # another process may have been faster
-                raise _exists(path) from None
+                raise exists_error(path) from None
         return path
 
     @property
@@ -204,12 +204,6 @@ def _modification_time(path: Path) -> int | None:
         return os.stat(path).st_mtime_ns
     except OSError:
         return None
-
-
-def _exists(path: Path) -> FileExistsError:
-    if path.is_dir():
-        return FileExistsError(f"{path} is a folder; pass another file_name")
-    return FileExistsError(f"{path} already exists; overwrite=True replaces it")
 
 
 def _download_error(response: httpx.Response, what: str) -> DownloadError:

@@ -6,7 +6,7 @@ for each piece of its URLs, a method for each request. It knows no API by name.
 
 from . import errors
 from . import light_httpx as light_httpx  # first, before anything else imports httpx
-from .checks import check_base_url, check_integer, expand_user
+from .checks import check_base_url, check_integer, check_positive, expand_user
 from .client import ClientOptions, Root
 from .credentials import (
     Anonymous,
@@ -27,7 +27,7 @@ from .declaring.send import Sender, drop_none
 from .exploring.branches import TreeLine
 from .exploring.openapi import Comparison, OpenAPIDocument
 from .exploring.tree import Tree
-from .flow import Chunks, Exclusive, Flow, Gather, Items, ItemsFlow, Send, Sink
+from .flow import Chunks, Exclusive, Flow, Gather, Items, ItemsFlow, Send, Sink, Sleep
 from .keywords import public
 from .sending.redact import without_body
 from .sending.response import decode_error, decode_json, describe, describe_bytes, redact
@@ -65,6 +65,7 @@ __all__ = [
     "Send",
     "Sender",
     "Sink",
+    "Sleep",
     "Sync",
     "Token",
     "TokenFile",
@@ -74,6 +75,7 @@ __all__ = [
     "check_base_url",
     "check_integer",
     "check_path",
+    "check_positive",
     "child",
     "decode_error",
     "decode_json",

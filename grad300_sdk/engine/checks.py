@@ -18,6 +18,8 @@ from typing import SupportsIndex, TypeAlias, cast
 
 import httpx
 
+from .text import excerpt
+
 __all__ = [
     "Timeouts",
     "check_base_url",
@@ -150,7 +152,33 @@ def _seconds(timeout: object) -> float:
 
 
 def check_positive(name: str, value: object) -> float | None:
-    """Return a finite number above 0, or None."""
+    """Return a finite number above 0 as a float, or None.
+
+    Parameters
+    ----------
+    name : str
+        The name of the argument, for error messages.
+    value : object
+        The argument.
+
+    Returns
+    -------
+    float or None
+        The number; None if the argument is None.
+
+    Raises
+    ------
+    TypeError
+        If it is not a number.
+    ValueError
+        If it is not finite, or not above 0.
+
+    Examples
+    --------
+    >>> from grad300_sdk.engine import check_positive
+    >>> check_positive("every", 60)
+    60.0
+    """
     return None if value is None else float(_positive(name, value, "number"))
 
 
@@ -165,7 +193,7 @@ def _positive(name: str, value: object, kind: str) -> float:
 
 def check_integer(name: str, value: object, minimum: int) -> int:
     """Return an integer of at least `minimum`; NumPy's integers are accepted too."""
-    wrong = TypeError(f"{name} must be an integer, not {value!r}")
+    wrong = TypeError(f"{name} must be an integer, not {excerpt(repr(value))}")
     if isinstance(value, bool) or getattr(value, "dtype", "") == "bool":  # numpy's
         raise wrong
     try:

@@ -212,7 +212,7 @@ def from_status(
     status = response.status_code
     general = _CLASSES.get(status, ServerError if status >= 500 else APIError)
     message = None if response.has_redirect_location else read_message(body)
-    message = printable(message or _status_line(response, body))
+    message = printable(_problem(message) if message else _status_line(response, body))
     error = classes.get(status, general)(status, message, response_body=body)
     error.request, error.response = response.request, response
     error.add_note(f"{response.request.method} {response.request.url} answered {status}.")

@@ -129,7 +129,13 @@ class Exchange(Struct, frozen=True):
 
 
 class Sleep(Struct, frozen=True):
-    """Wait for a number of seconds."""
+    """Wait.
+
+    Attributes
+    ----------
+    seconds : float
+        For how long, in seconds.
+    """
 
     seconds: float
 

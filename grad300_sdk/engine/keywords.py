@@ -36,10 +36,19 @@ def public(function: Callable[P, T]) -> Callable[P, T]:
     code = cast("Any", function).__code__
     known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
 
+    positional = known[: code.co_argcount - 1]
+
+    def surplus(given: int) -> str:
+        if given <= len(positional):
+            return ""
+        takes = f"only {', '.join(positional)}" if positional else "no arguments"
+        return f"takes {takes} by position, not {given} arguments; pass the others by keyword"
+
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         with short_tracebacks:
-            if problem := misspelt_keyword(kwargs, known):
+            problem = misspelt_keyword(kwargs, known) or surplus(len(args) - 1)
+            if problem:
                 owner = type(args[0]).__name__
                 name = f".{function.__name__}"
                 raise TypeError(f"{owner}{name * (name != '.__init__')}() {problem}")

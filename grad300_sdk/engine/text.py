@@ -48,5 +48,5 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """
     from difflib import get_close_matches  # needed only for a mistake
 
-    found = get_close_matches(name, list(names), n=1)
+    found = get_close_matches(name, list(names), n=1, cutoff=0.65)
     return f"; did you mean {found[0]!r}?" if found else ""

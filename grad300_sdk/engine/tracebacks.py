@@ -64,7 +64,7 @@ class _Shortening:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, Exception):
+        if isinstance(error, Exception | KeyboardInterrupt):
             shorten(error)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,9 +22,9 @@ from grad300_sdk.engine import (
 from grad300_sdk.engine.errors import DecodeError
 
 if TYPE_CHECKING:
-    import httpx
     from astropy.io.fits import HDUList
     from astropy.table import Table
+    from matplotlib.figure import Figure
 
     from grad300_sdk.downloads import Progress
 
@@ -61,10 +62,16 @@ class ScanFile(Node[M], template="{+parent}/download"):
         return send.content()
 
     @endpoint("GET")
-    def open(self, send: Sender) -> Flow[Table | HDUList]:
+    def open(self, send: Sender, *, cached: bool = False) -> Flow[Table | HDUList]:
         """Return the contents of the file: the table of a TPI, the HDUs of any other.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``.
+
+        Parameters
+        ----------
+        cached : bool
+            Whether to read the file in the cache, which `local_path` downloads and revalidates;
+            without a network, the file there is read as it is.
 
         Returns
         -------
@@ -74,7 +81,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Raises
         ------
         DecodeError
-            If what the server sent can't be read.
+            If the file can't be read.
 
         Warns
         -----
@@ -91,14 +98,20 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """
         from grad300_sdk.fits import open_file
 
-        response = yield from send.response()
-        return _read(response, lambda content: open_file(content, self._variables["scan_type"]))
+        read = partial(open_file, scan_type=self._variables["scan_type"])
+        return self._read(send, read, cached)
 
     @endpoint("GET")
-    def table(self, send: Sender) -> Flow[Table]:
+    def table(self, send: Sender, *, cached: bool = False) -> Flow[Table]:
         """Return the table in the file, whichever HDU that is.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``.
+
+        Parameters
+        ----------
+        cached : bool
+            Whether to read the file in the cache, which `local_path` downloads and revalidates;
+            without a network, the file there is read as it is.
 
         Returns
         -------
@@ -108,7 +121,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Raises
         ------
         DecodeError
-            If what the server sent can't be read, or has no table (images have none).
+            If the file can't be read, or has no table (images have none).
 
         Warns
         -----
@@ -124,13 +137,19 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """
         from grad300_sdk.fits import read_table
 
-        return _read((yield from send.response()), read_table)
+        return self._read(send, read_table, cached)
 
     @endpoint("GET")
-    def fits(self, send: Sender) -> Flow[HDUList]:
+    def fits(self, send: Sender, *, cached: bool = False) -> Flow[HDUList]:
         """Return the file as FITS.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``.
+
+        Parameters
+        ----------
+        cached : bool
+            Whether to read the file in the cache, which `local_path` downloads and revalidates;
+            without a network, the file there is read as it is.
 
         Returns
         -------
@@ -140,7 +159,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Raises
         ------
         DecodeError
-            If what the server sent can't be read.
+            If the file can't be read.
 
         Warns
         -----
@@ -156,7 +175,50 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """
         from grad300_sdk.fits import read_fits
 
-        return _read((yield from send.response()), read_fits)
+        return self._read(send, read_fits, cached)
+
+    @endpoint("GET")
+    def plot(
+        self, send: Sender, *, figure: Figure | None = None, cached: bool = False
+    ) -> Flow[Figure]:
+        """Return a picture of what is in the file.
+
+        Sends ``GET /scans/{scan_type}/{scan_id}/download``. `grad300_sdk.quicklook.plot` draws it.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure, optional
+            The figure to draw in; by default, a new one.
+        cached : bool
+            Whether to read the file in the cache, as `open` does.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure. A notebook shows a new one by itself; ``savefig`` writes it to a file.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed; the extra ``plot`` installs it.
+        DecodeError
+            If what the server sent can't be read.
+
+        Warns
+        -----
+        Grad300Warning
+            If the file is broken, and only a part of it could be read.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     figure = client.scans["TPI"][1].file.plot()
+        >>> figure.axes[0].get_ylabel()
+        'Power (ct)'
+        """
+        from grad300_sdk.quicklook import plot
+
+        return plot((yield from self.open.flow(cached=cached)), figure=figure)
 
     @iterator("GET")
     def stream(self, send: Sender) -> ItemsFlow[bytes]:
@@ -282,16 +344,24 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ...     print(file.local_path().read_bytes() == file.get())
         True
         """
+        return self._download_to_cache(send)
+
+    def _download_to_cache(self, send: Sender) -> Flow[Path]:
         from grad300_sdk.cache import CachedDownload
 
         return CachedDownload(self.client.base_api_url, **self._variables).flow(send)
 
+    def _read(self, send: Sender, read: Callable[[bytes], T], cached: bool) -> Flow[T]:
+        """Read the file in the cache, or what the server sends."""
+        if cached:
+            from grad300_sdk.local_files import parse
 
-def _read(response: httpx.Response, read: Callable[[bytes], T]) -> T:
-    try:
-        return read(response.content)
-    except DecodeError as error:
-        reason = str(error)
-    # Not within `except`: that error may quote a secret, and would be this one's context.
-    kind = excerpt(response.headers.get("Content-Type", "no content type"))
-    raise decode_error(response, f"{kind}: {reason}")
+            return parse((yield from self._download_to_cache(send)), read)
+        response = yield from send.response()
+        try:
+            return read(response.content)
+        except DecodeError as error:
+            reason = str(error)
+        # Not within `except`: that error may quote a secret, and would be this one's context.
+        kind = excerpt(response.headers.get("Content-Type", "no content type"))
+        raise decode_error(response, f"{kind}: {reason}")

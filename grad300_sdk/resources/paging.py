@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from grad300_sdk.filters import DateLike, Filters
 from grad300_sdk.pages import Page, Rows, Selectable
 from grad300_sdk.settings import setting
 
-__all__ = ["PageSizes", "Paginator", "Row", "Search", "fetch_all", "iterate"]
+__all__ = ["IdSet", "PageSizes", "Paginator", "Row", "Search", "fetch_all", "iterate"]
 
 Row: TypeAlias = dict[str, Any]
 S = TypeVar("S", bound=Selectable)
@@ -281,16 +281,20 @@ class Paginator(Generic[S]):
         return math.ceil((self._search.max_results - self.found) / max(self._largest, 1))
 
 
-def iterate(paginator: Paginator[Rows[Row]], sizes: PageSizes) -> ItemsFlow[Row]:
-    """Yield the wanted rows, and whatever it takes to fetch them.
+def iterate(
+    paginator: Paginator[Rows[Row]],
+    sizes: PageSizes,
+    select: Callable[[Rows[Row]], Iterable[Row]] = iter,
+) -> ItemsFlow[Row]:
+    """Yield the wanted rows that `select` selects, and whatever it takes to fetch them.
 
     One, two, four, eight pages are fetched at once, so that little is fetched in vain where the
     reader stops early.
     """
-    yield Items(paginator.accept_first((yield from paginator.fetch(0)), sizes))
+    yield Items(select(paginator.accept_first((yield from paginator.fetch(0)), sizes)))
     for count in paginator.pages_ahead():
         for rows in paginator.accept((yield Gather(paginator.next_pages(count), count))):
-            yield Items(rows)
+            yield Items(select(rows))
 
 
 def fetch_all(

@@ -19,6 +19,8 @@ from typing import (
     cast,
 )
 
+from msgspec.structs import replace
+
 from grad300_sdk.engine import (
     Flow,
     ItemsFlow,
@@ -35,8 +37,8 @@ from grad300_sdk.engine import (
     redact,
 )
 from grad300_sdk.errors import DecodeError
-from grad300_sdk.filters import DateLike, Filters
-from grad300_sdk.pages import Page, PageReader, RecordReader, RowReader, Selectable
+from grad300_sdk.filters import DateLike, Filters, to_utc
+from grad300_sdk.pages import Page, PageReader, RecordReader, RowReader, Rows, Selectable
 from grad300_sdk.records import ScanRecord, ScanType, drop_faults, make_record
 from grad300_sdk.resources.files import ScanFile
 from grad300_sdk.resources.paging import (
@@ -47,6 +49,7 @@ from grad300_sdk.resources.paging import (
     fetch_all,
     iterate,
 )
+from grad300_sdk.resources.watching import Watch
 from grad300_sdk.settings import setting
 
 if TYPE_CHECKING:
@@ -60,6 +63,12 @@ __all__ = ["ListingOptions", "Scan", "ScanCollection", "Scans", "describe_listin
 S = TypeVar("S", bound=Selectable)
 # Names that other interfaces have for these parameters.
 _SYNONYMS = {"limit": "max_results", "name": "scan_name", "object": "source"}
+_WATCH_SYNONYMS = {
+    "date_from": "since",
+    "interval": "every",
+    "name": "scan_name",
+    "object": "source",
+}
 ScanTypeLike: TypeAlias = ScanType | Literal["TPI", "Images", "Spectrum", "OnOff"]
 
 
@@ -282,6 +291,75 @@ class Listing(Node[M], ABC):
         meta = describe_listing(self, search.arguments, truncated)
         return join_pages(pages, self._type, meta)
 
+    def _watch(
+        self,
+        send: Sender,
+        *,
+        every: float = 60.0,
+        since: DateLike | None = None,
+        source: str | None = None,
+        scan_name: str | None = None,
+    ) -> ItemsFlow[Row]:
+        """Iterate over new scans without an end: look at the listing again and again.
+
+        Sends ``GET /scans/{scan_type}/``, once for each page, at every look. If the server can't
+        be reached, is restarted, or fails temporarily, the next look follows as if nothing had
+        happened; wrong credentials and other errors end the iteration. No connection is in use
+        between two looks.
+
+        Parameters
+        ----------
+        every : float
+            How many seconds to wait after each look.
+        since : datetime, date, str or Time, optional
+            The earliest date of a scan. The scans since then that are in the archive already come
+            first. By default, only scans that are not there at the first look are new.
+        source : str, optional
+            A part of the source's name; upper and lower case are alike.
+        scan_name : str, optional
+            A part of the file's name; upper and lower case are alike.
+
+        Yields
+        ------
+        dict
+            A new scan as the server sends it, as soon as a look finds it: each once, in the
+            server's order. With ``client.scans.watch``, each also has its ``scan_type``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong: at the call, before anything is sent.
+        AuthenticationError, Grad300APIError
+            If the server rejects the credentials, or answers with a status below 500 other than
+            408 and 429.
+        TransportError
+            If the failure is not temporary, such as a refused certificate.
+        DecodeError
+            If the first look finds no listing. Later it is taken for an outage.
+
+        Notes
+        -----
+        Scans are told apart by their type and id; a row without an id is left out. A look asks for
+        the scans that are at most seven days older than the newest one. One that is inserted with
+        an older date, or with none, is found by a look at the whole listing, once a day.
+
+        Examples
+        --------
+        >>> with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        ...     for scan in client.scans["TPI"].watch(every=600, since="2025-01-30", source="sun"):
+        ...         print(scan["object"], scan["date"])
+        ...         break
+        sun 2025-01-30T09:30:00
+        """
+        search = Search.from_arguments(source=source, scan_name=scan_name)
+        start = None if since is None else to_utc("since", since)
+        watch = Watch(replace(search.filters, date_from=start), every)
+
+        def paginators(filters: Filters) -> Iterator[Paginator[Rows[Row]]]:
+            return self._paginators(replace(search, filters=filters), RowReader)
+
+        return watch.flow(paginators, self._sizes)
+
     @abstractmethod
     def _paginators(
         self, search: Search, reader: Callable[..., PageReader[S]]
@@ -371,10 +449,13 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
     search = iterator("GET", synonyms=_SYNONYMS)(Listing._search)
     records = endpoint("GET", synonyms=_SYNONYMS)(Listing._records)
     table = endpoint("GET", synonyms=_SYNONYMS)(Listing._table)
+    watch = iterator("GET", synonyms=_WATCH_SYNONYMS)(Listing._watch)
 
     def __getitem__(self, scan_id: SupportsIndex) -> Scan[M]:
         if isinstance(scan_id, slice):
             raise TypeError("scans have ids, not positions; use search(max_results=...) for some")
+        if _is_row(scan_id):
+            raise TypeError("scans have integer ids; of a row or a record, pass its id")
         return Scan(self, scan_id=check_integer("scan_id", scan_id, 0))
 
     @property
@@ -407,6 +488,9 @@ class Scans(Listing[M], template="{+parent}/scans"):
     table = endpoint("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_SYNONYMS)(
         Listing._table
     )
+    watch = iterator("GET", "/{scan_type}/", for_each=("scan_type",), synonyms=_WATCH_SYNONYMS)(
+        Listing._watch
+    )
 
     @endpoint("GET", "/{scan_type}/{scan_id}/download", for_each=("scan_type", "scan_id"))
     def download(
@@ -418,6 +502,8 @@ class Scans(Listing[M], template="{+parent}/scans"):
         overwrite: bool = False,
         max_concurrency: int | None = None,
         progress: Progress | bool | None = None,
+        layout: str = "{file_name}",
+        dry_run: bool = False,
     ) -> Flow[Table]:
         """Save the files of many scans in a folder, several at once.
 
@@ -441,20 +527,28 @@ class Scans(Listing[M], template="{+parent}/scans"):
             a bar is shown on a terminal or in a notebook if that extra is installed. A callable
             is called with the number of bytes that have arrived, and with their total, or None
             where it is not known.
+        layout : str
+            Where each file goes below `destination_dir`. A field is any column of the rows;
+            dates take a format: ``"{source}/{date:%Y/%m}/{file_name}"``. With
+            ``"{file_path}/{file_name}"``, the folders are those of the archive. Each part is made
+            safe as a name; a value that is missing becomes ``unknown``.
+        dry_run : bool
+            Whether to return what would happen, without requesting or writing a file.
 
         Returns
         -------
         astropy.table.Table
             One row for each scan, in the order of `rows`: ``scan_type``, ``id``, ``file_name``,
-            ``path``, ``size`` (in bytes), ``status`` and ``error``. The status is ``saved``;
-            ``skipped`` if a file of the listing's size is there already, for which nothing is
-            sent; or ``failed``, and ``error`` then says why. Files whose names collide are
-            saved as ``{stem}_{scan_type}_{scan_id}.fits``.
+            ``path``, ``size`` (in bytes), ``status`` and ``error``. The status is ``saved``
+            (``would save`` in a dry run); ``skipped`` if a file of the listing's size is there
+            already, for which nothing is sent; or ``failed``, and ``error`` then says why. Files
+            whose paths collide are saved as ``{stem}_{scan_type}_{scan_id}.fits``.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument or a row is wrong, before anything is sent.
+            If an argument or a row is wrong, or the layout names a column that no row has,
+            before anything is sent.
         NotADirectoryError
             If `destination_dir` is a file.
 
@@ -486,10 +580,18 @@ class Scans(Listing[M], template="{+parent}/scans"):
             overwrite=overwrite,
             max_concurrency=max_concurrency,
             progress=progress,
+            layout=layout,
+            dry_run=dry_run,
         )
         return download.flow()
 
     def __getitem__(self, scan_type: ScanTypeLike) -> ScanCollection[M]:
+        if _is_row(scan_type):
+            valid = ", ".join(repr(valid.value) for valid in ScanType)
+            raise ValueError(
+                f"a row or a record is not a scan type; the scan types are {valid}; for its scan, "
+                "write client.scans[row['scan_type']][row['id']]"
+            )
         return ScanCollection(self, scan_type=ScanType(scan_type))
 
     def __iter__(self) -> Iterator[ScanType]:
@@ -512,6 +614,11 @@ class Scans(Listing[M], template="{+parent}/scans"):
             paginator = self[scan_type]._paginator(search, pages, found)
             yield paginator
             found = paginator.found
+
+
+def _is_row(key: object) -> bool:
+    """Return whether a key is what describes a scan, or many: a table has column names too."""
+    return isinstance(key, ScanRecord | Mapping) or hasattr(key, "colnames")
 
 
 def _page_params(offset: int, limit: int, filters: Filters) -> dict[str, Any]:

@@ -232,6 +232,170 @@ def test_masked_and_senseless_values(download: Download, wire: Wires, tmp_path: 
         download(wire(), Table({"scan_type": ["TPI"], "id": MaskedColumn([3], mask=[True])}))
 
 
+# ---- where files go
+
+
+DATED = {"file_path": "20250204/FITS", "source": "sun", "date": "2025-02-04T09:35:21"}
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    [
+        ("{file_name}", ["0.fits", "1.fits"]),
+        ("{file_path}/{file_name}", ["20250204/FITS/0.fits", "20250204/FITS/1.fits"]),
+        (
+            "{date:%Y/%m}/{scan_type}_{id:03}.fits",
+            ["2025/02/TPI_000.fits", "2025/02/TPI_001.fits"],
+        ),
+        ("{source}.fits", ["sun_TPI_0.fits", "sun_TPI_1.fits"]),
+        ("a/{scan_type}", ["a/TPI_TPI_0.fits", "a/TPI_TPI_1.fits"]),
+    ],
+)
+def test_layouts(
+    download: Download, wire: Wires, tmp_path: Path, layout: str, expected: list[str]
+) -> None:
+    server = Some(wire, {})
+    planned = download(server, rows(2, **DATED), layout=layout, dry_run=True)
+    assert server.wire.requests == []
+    assert list(tmp_path.iterdir()) == []
+    report = download(server, rows(2, **DATED), layout=layout)
+    assert list(report["path"]) == [str(tmp_path / name) for name in expected]
+    assert list(report["file_name"]) == [name.rpartition("/")[2] for name in expected]
+    assert list(planned["path"]) == list(report["path"])
+    assert list(planned["status"]) == ["would save"] * 2
+    assert list(planned["size"]) == [SIZE] * 2
+    for name in expected:
+        assert (tmp_path / name).read_bytes() == FILE
+    server.wire.requests.clear()
+    for dry_run in (False, True):
+        again = download(server, rows(2, **DATED), layout=layout, dry_run=dry_run)
+        assert list(again["status"]) == ["skipped"] * 2
+    assert server.wire.requests == []
+
+
+ARCHIVE = "{file_path}/{source}/{date:%Y}/{gain}/{nsamples}/{file_name}"
+
+
+def test_a_layout_of_rows_of_every_form(harness: Harness, client: Any, tmp_path: Path) -> None:
+    images = client.scans["Images"]
+    table = harness.run(images.table(max_results=3))
+    raw = harness.list(images.search(max_results=3))
+    forms = {
+        "table": table,
+        "QTable": QTable(table),
+        "rows": list(table),
+        "raw": [{"scan_type": "Images", **row} for row in raw],
+        "records": harness.run(images.records(max_results=3)),
+    }
+    plans = {
+        name: harness.run(client.scans.download(form, tmp_path, layout=ARCHIVE, dry_run=True))
+        for name, form in forms.items()
+    }
+    raw = [{key: "unknown" if row[key] in (None, "") else row[key] for key in row} for row in raw]
+    places = [
+        f"{row['file_path']}/{row['object']}/{row['date'][:4]}/{row['gain']}/{row['nsamples']}"
+        f"/{row['file_name']}"
+        for row in raw
+    ]
+    for name, plan in plans.items():
+        assert list(plan["path"]) == [str(tmp_path / place) for place in places], name
+        assert list(plan["status"]) == ["would save"] * 3
+    assert list(tmp_path.iterdir()) == []
+    report = harness.run(client.scans.download(table, tmp_path, layout=ARCHIVE))
+    assert list(report["status"]) == ["saved"] * 3
+    assert all((tmp_path / place).is_file() for place in places)
+
+
+def test_a_layout_of_nodes(harness: Harness, client: Any, tmp_path: Path) -> None:
+    image = client.scans["Images"][5]
+    record = harness.run(image.record())
+    for dry_run, status in ((True, "would save"), (False, "saved"), (True, "skipped")):
+        report = harness.run(
+            client.scans.download(
+                [image], tmp_path, layout="{file_path}/{file_name}", dry_run=dry_run
+            )
+        )
+        assert list(report["status"]) == [status]
+        assert list(report["path"]) == [str(tmp_path / record.file_path / record.file_name)]
+    with pytest.raises(ValueError, match="'nsamples'"):  # it is not known before it is fetched
+        harness.call(client.scans.download, [image], tmp_path, layout="{nsamples}")
+
+
+@pytest.mark.parametrize(
+    ("layout", "error", "says"),
+    [
+        ("{nothing}/{file_name}", ValueError, r"'nothing'; the columns are id, .*comment, extra$"),
+        ("{metadata}", ValueError, "no column 'metadata'"),
+        ("{id.__class__}", ValueError, "a field is the name of a column"),
+        ("../{file_name}", ValueError, "layout is '../{file_name}', but it must be a relative"),
+        ("{source:05d}", ValueError, r"rows\[0\]: layout is .* does not fit 'sun'"),
+        (3, TypeError, "layout must be a str"),
+    ],
+)
+def test_wrong_layouts(
+    download: Download, wire: Wires, layout: Any, error: type[Exception], says: str
+) -> None:
+    server = wire()
+    for dry_run in (False, True):
+        with pytest.raises(error, match=says):
+            download(server, rows(2, **DATED, extra=1), layout=layout, dry_run=dry_run)
+    with pytest.raises(error):
+        download(server, [], layout="{nothing}" if isinstance(layout, str) else layout)
+    assert server.requests == []
+
+
+def test_a_column_of_a_table_without_rows_is_known(download: Download, wire: Wires) -> None:
+    table = Table(rows(1, extra=1))[:0]
+    assert len(download(wire(), table, layout="{extra}/{file_name}")) == 0
+
+
+@pytest.mark.parametrize("value", ["..", "../../x", "/etc", "C:\\x", "~root", "a\0b", "."])
+def test_a_layout_of_hostile_values_stays_in_the_folder(
+    harness: Harness, wire: Wires, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    client = harness.client(Some(wire, {}).url, token=TOKEN)
+    wanted = rows(1, file_path=value, source=value)
+    for layout in ("{source}/{file_name}", "{file_path}/{file_name}", "{file_path}/{source}"):
+        report = harness.run(client.scans.download(wanted, ".", layout=layout))
+        assert report["status"][0] in ("saved", "skipped")
+        assert Path(report["path"][0]).resolve().is_relative_to(tmp_path / "inside")
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"]
+
+
+def test_paths_that_differ_in_case_alone_collide(
+    download: Download, wire: Wires, tmp_path: Path
+) -> None:
+    wanted = [{**row, "source": name} for row, name in zip(rows(2), ["Sun", "sun"], strict=True)]
+    report = download(Some(wire, {}), wanted, layout="{source}/x.fits")
+    assert list(report["path"]) == [
+        str(tmp_path / "Sun" / "x_TPI_0.fits"),
+        str(tmp_path / "sun" / "x_TPI_1.fits"),
+    ]
+
+
+def test_a_dry_run_says_what_would_fail(download: Download, wire: Wires, tmp_path: Path) -> None:
+    (tmp_path / "0.fits").write_bytes(b"old")
+    (tmp_path / "1.fits").mkdir()
+    (tmp_path / "2.fits").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    wanted = rows(4)
+    for overwrite in (False, True):
+        server = wire()
+        plan = download(server, wanted, dry_run=True, overwrite=overwrite, progress=True)
+        report = download(Some(wire, {}), wanted[:3], overwrite=overwrite, progress=False)
+        expected = ["failed" if s == "failed" else "would save" for s in report["status"]]
+        assert list(plan["status"]) == [*expected, "would save"]
+        assert list(plan["error"][:3]) == list(report["error"])
+        assert plan["path"].tolist()[1] is None
+        assert server.requests == []
+    layout = "{file_path}/{file_name}"
+    below = download(wire(), rows(1, file_path="file/x"), dry_run=True, layout=layout)
+    assert list(below["status"]) == ["failed"]
+    assert "is a file" in below["error"][0]
+
+
 # ---- the report
 
 

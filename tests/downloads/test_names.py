@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from grad300_sdk.downloads.names import content_disposition_filename, safe_name
+from grad300_sdk.downloads.names import check_folder, content_disposition_filename, safe_name
 
 
 @pytest.mark.parametrize(
@@ -92,3 +95,15 @@ def test_content_disposition_filename(header: str, name: str | None) -> None:
 )
 def test_a_name_with_junk_after_it_is_read(header: str) -> None:
     assert content_disposition_filename(header) == "a.fits"
+
+
+def test_a_folder_that_is_made_meanwhile_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def isdir(path: Path) -> bool:
+        is_dir = Path(path).is_dir()
+        Path(path).mkdir(exist_ok=True)  # as another thread may do
+        return is_dir
+
+    monkeypatch.setattr(os.path, "isdir", isdir)
+    assert check_folder(tmp_path / "new") == tmp_path / "new"

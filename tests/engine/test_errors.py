@@ -123,6 +123,27 @@ def test_what_the_server_says_is_the_message(
 
 
 @pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"reason": "closed", "detail": "not this one"}, "closed"),
+        ({"reason": {"code": 5, "message": "closed"}}, "closed"),
+        ({"reason": 5}, "5"),
+        ({"reason": None}, "the server answered 409 Conflict: "),
+        ({"reason": "red: \x1b[31m"}, "red: \\x1b[31m"),
+    ],
+)
+def test_an_api_says_where_its_message_is(
+    harness: Any, library: Any, body: Any, message: str
+) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(409, json=body))
+    client = library(transport=transport, error_message=lambda body: body["reason"])
+    for each in (client, client.with_options(timeout=1)):
+        with pytest.raises(APIError) as caught:
+            harness.call(each.books["1"].get)
+        assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
     ("content", "headers", "message"),
     [
         (b"<html>\n\n<h1>Bad gateway</h1>", {}, "answered 502 Bad Gateway: <html> <h1>Bad gat"),

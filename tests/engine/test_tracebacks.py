@@ -13,6 +13,7 @@ import pytest
 from grad300_sdk.engine import show_full_tracebacks
 from grad300_sdk.engine.errors import NotFoundError
 from grad300_sdk.engine.tracebacks import shorten
+from tests.support.library import BlockingLibrary
 from tests.support.sink import MemorySink
 from tests.support.wire import CLOSE, STALL, Received, Step, Wire, answer, chunked
 
@@ -89,7 +90,7 @@ def is_engine(frame: traceback.FrameSummary) -> bool:
     return "/grad300_sdk/" in frame.filename
 
 
-def assert_short(error: Exception) -> None:
+def assert_short(error: BaseException) -> None:
     """Check that a traceback shows the call, and nothing of what is below it."""
     found = frames(error)
     assert found[0].filename == __file__
@@ -196,6 +197,15 @@ def test_the_frames_of_a_transport_of_the_users_own_stay(harness: Any, library: 
     assert_short(error)
     assert error.__cause__ is not None
     assert [frame.name for frame in frames(error.__cause__)] == ["handle"]
+
+
+def test_an_interrupt_shows_the_call_alone() -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        BlockingLibrary(transport=httpx.MockTransport(handle)).books["1"].get()
+    assert_short(caught.value)
 
 
 @pytest.mark.usefixtures("_full")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -44,6 +45,9 @@ class FakeArchive:
         rows = self.rows
         if self.filters:
             rows = [row for row in rows if query.get("source", "") in row["object"]]
+            if "date_from" in query:
+                start = datetime.fromisoformat(query["date_from"]).replace(tzinfo=None)
+                rows = [row for row in rows if datetime.fromisoformat(row["date"]) >= start]
         page = rows[offset : offset + limit]
         if self.inserted:
             self.rows = [self.inserted.pop(), *self.rows]

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from astropy.io.fits import HDUList
 from astropy.table import Table
+from matplotlib.figure import Figure
 
 from grad300_sdk import DecodeError, DownloadError, NotFoundError, ServerError, TransportError
 from grad300_sdk.sandbox import Sandbox
@@ -49,6 +50,25 @@ def test_files_are_read_without_a_warning(harness: Harness, client: Any, scan_ty
         table = harness.run(file.table())
         assert len(table) == harness.run(client.scans[scan_type][1].get())["nsamples"]
         assert str(table["Azimuth"].unit) == "deg"
+
+
+def test_a_file_is_drawn(harness: Harness, client: Any) -> None:
+    file = client.scans["Images"][1].file
+    figure = harness.run(file.plot())
+    assert isinstance(figure, Figure)
+    assert "Image" in figure.get_suptitle()
+    given = Figure()
+    assert harness.run(file.plot(figure=given)) is given
+    assert harness.run(file.plot(cached=True)).get_suptitle() == figure.get_suptitle()
+    assert file.plot.path == file.get.path
+    assert file.plot.request().method == "GET"
+    assert harness.run(file.plot.response()).content == harness.run(file.get())
+
+
+def test_what_can_not_be_read_can_not_be_drawn(harness: Harness) -> None:
+    with pytest.raises(DecodeError) as caught:
+        harness.run(scan(harness, answer(HTML)).file.plot())
+    assert caught.value.response.status_code == 200
 
 
 def test_stream(harness: Harness, client: Any) -> None:

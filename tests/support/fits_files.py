@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import time
 import warnings
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 from hypothesis import strategies as st
 
 from grad300_sdk.errors import DecodeError, Grad300Warning
@@ -100,6 +102,22 @@ def written(hdus: fits.HDUList, **options: Any) -> bytes:
     with TemporaryDirectory() as folder:  # astropy can't write random groups to memory
         hdus.writeto(Path(folder, "hdus.fits"), **options)
         return Path(folder, "hdus.fits").read_bytes()
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Check that two readings of a file are the same, tables or HDUs."""
+    assert type(one) is type(other)
+    if isinstance(one, Table):
+        assert pickle.dumps(one.meta) == pickle.dumps(other.meta)
+        assert one.colnames == other.colnames
+        for name in one.colnames:
+            assert one[name].unit == other[name].unit
+            assert one[name].tobytes() == other[name].tobytes()
+    elif one is not None:
+        for first, second in zip(one, other, strict=True):
+            assert str(first.header) == str(second.header)
+            assert np.asarray(first.data).tobytes() == np.asarray(second.data).tobytes()
+            assert first.fileinfo() is None
 
 
 # Mutations of headers and bodies.

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, BinaryIO, assert_type
 
 import httpx
+from matplotlib.figure import Figure
 
-from grad300_sdk import AsyncClient, Client, Grad300Client, ScanRecord, ScanType
+from grad300_sdk import (
+    AsyncClient,
+    Client,
+    Grad300Client,
+    ScanRecord,
+    ScanType,
+    read,
+    read_fits,
+    read_table,
+    repair,
+)
 from grad300_sdk.engine import Async, Resource, Sync
 from grad300_sdk.engine.exploring.openapi import Comparison
 from grad300_sdk.engine.exploring.tree import Tree
@@ -33,12 +45,20 @@ def blocking(client: Client) -> None:
     assert_type(client.scans["TPI"].get(limit=3, source="sun"), list[Row])
     assert_type(client.scans["TPI"].search(max_results=3), Iterator[Row])
     assert_type(client.scans.search(date_from="2025-02-04"), Iterator[Row])
+    assert_type(client.scans["TPI"].watch(every=60, since="2025-02-04"), Iterator[Row])
+    assert_type(client.scans.watch(source="sun"), Iterator[Row])
     assert_type(client.scans["OnOff"][42], Scan[Sync])
     assert_type(client.scans["OnOff"][42].get(), Row)
     assert_type(client.scans["OnOff"][42].file, ScanFile[Sync])
     assert_type(client.scans["OnOff"][42].file.get(), bytes)
+    assert_type(client.scans["OnOff"][42].file.plot(), Figure)
     assert_type(client.scans["OnOff"][42].file.stream(), Iterator[bytes])
     assert_type(client.scans["OnOff"][42].file.save("folder"), Path)
+    assert_type(client.scans["OnOff"][42].file.local_path(), Path)
+    client.scans["OnOff"][42].file.open(cached=True)
+    client.scans["OnOff"][42].file.table(cached=True)
+    client.scans["OnOff"][42].file.fits(cached=True)
+    client.scans.download([], "folder", layout="{file_path}/{file_name}", dry_run=True)
     assert_type(client.scans["OnOff"][42].record(), ScanRecord)
     assert_type(client.scans["TPI"].records(source="sun"), list[ScanRecord])
     assert_type(client.scans.records(max_results=3), list[ScanRecord])
@@ -72,11 +92,19 @@ async def awaiting(client: AsyncClient) -> None:
     assert_type(await client.scans["TPI"].get(limit=3, source="sun"), list[Row])
     assert_type(client.scans["TPI"].search(max_results=3), AsyncIterator[Row])
     assert_type(client.scans.search(date_from="2025-02-04"), AsyncIterator[Row])
+    assert_type(client.scans["TPI"].watch(every=60, since="2025-02-04"), AsyncIterator[Row])
+    assert_type(client.scans.watch(source="sun"), AsyncIterator[Row])
     assert_type(client.scans["OnOff"][42], Scan[Async])
     assert_type(await client.scans["OnOff"][42].get(), Row)
     assert_type(await client.scans["OnOff"][42].file.get(), bytes)
+    assert_type(await client.scans["OnOff"][42].file.plot(), Figure)
     assert_type(client.scans["OnOff"][42].file.stream(), AsyncIterator[bytes])
     assert_type(await client.scans["OnOff"][42].file.save("folder"), Path)
+    assert_type(await client.scans["OnOff"][42].file.local_path(), Path)
+    await client.scans["OnOff"][42].file.open(cached=True)
+    await client.scans["OnOff"][42].file.table(cached=True)
+    await client.scans["OnOff"][42].file.fits(cached=True)
+    await client.scans.download([], "folder", layout="{file_path}/{file_name}", dry_run=True)
     assert_type(await client.scans["OnOff"][42].record(), ScanRecord)
     assert_type(await client.scans["TPI"].records(source="sun"), list[ScanRecord])
     assert_type(await client.scans.records(max_results=3), list[ScanRecord])
@@ -97,3 +125,11 @@ def flat(client: Grad300Client) -> None:
     assert_type(client.test_token(), dict[str, Any])
     assert_type(client.login("me@example.org", "password"), str)
     assert_type(client.scans["TPI"].get(), list[Row])
+
+
+def on_disk(path: Path, content: bytes, file: BinaryIO) -> None:
+    for source in (path, str(path), content, bytearray(content), file, BytesIO(content)):
+        read(source)
+        read_table(source)
+        read_fits(source)
+        assert_type(repair(source, "copy.fits", overwrite=True), Path)

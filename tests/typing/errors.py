@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grad300_sdk import AsyncClient, Client
+from grad300_sdk import AsyncClient, Client, read
 
 
 def blocking(client: Client) -> None:
@@ -17,6 +17,8 @@ def blocking(client: Client) -> None:
     client.login("me@example.org")  # type: ignore[call-arg]  # pyright: ignore
     client.login.curl("me@example.org")  # type: ignore[call-arg]  # pyright: ignore
     client.scans = client.scans  # type: ignore[assignment]  # pyright: ignore
+    client.scans["TPI"][42].file.open(cache=True)  # type: ignore[call-arg]  # pyright: ignore
+    read(3)  # type: ignore[arg-type]  # pyright: ignore
     Client(tokn="x")  # type: ignore[call-arg]  # pyright: ignore
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +29,10 @@ class Helpful:
         names = super().__dir__()
         return [n for n in names if not n.startswith("_") and n not in self._hidden_names]
 
+    def _hint(self, name: str) -> str:
+        """Return the end of a message that suggests what a misspelt name may mean, if anything."""
+        return nearest(name, dir(self))
+
     if not TYPE_CHECKING:  # so that type checkers still report misspelt names
         __getattr__ = _Misspelt()
 
@@ -37,16 +40,6 @@ class Helpful:
 def _missing(instance: Helpful, name: str) -> Any:
     if isinstance(getattr(type(instance), name, None), property):
         return object.__getattribute__(instance, name)  # it raises its own error
-    hint = (
-        "" if name.startswith("_") else nearest(name, dir(instance)) or _key_hint(instance, name)
-    )
+    hint = "" if name.startswith("_") else instance._hint(name)
     # With a name, Python does not add a guess of its own.
     raise AttributeError(f"{type(instance).__name__!r} has no attribute {name!r}{hint}", name=name)
-
-
-def _key_hint(instance: Any, name: str) -> str:
-    """Return the end of a message that suggests a key, if the name is one: ``scans['TPI']``."""
-    with suppress(KeyError, TypeError, ValueError):
-        instance[name]
-        return f"; did you mean [{name!r}]?"
-    return ""

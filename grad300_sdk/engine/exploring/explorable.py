@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 from types import SimpleNamespace, UnionType
 from typing import (
@@ -106,6 +107,14 @@ class ExplorableNode(Helpful):
         arguments = "".join(f", {name}={value!r}" for name, value in values.items())
         return f"{type(self).__name__}({above}{arguments})"
 
+    def _hint(self, name: str) -> str:
+        """Return a hint to what a child has, to a similar name, or to a key: ``scans['TPI']``."""
+        for member in self._members():
+            child = member.node_class
+            if child is not None and not member.arguments and name in dir(child):
+                return f"; did you mean '{member.accessor[1:]}.{name}'?"
+        return super()._hint(name) or _key_hint(self, name)
+
     def tree(self) -> Tree:
         """Return the tree of all calls below this node."""
         return Tree(self)
@@ -126,6 +135,13 @@ class ExplorableNode(Helpful):
 
     def _repr_html_(self) -> str:
         return node_html(self, self._place)
+
+
+def _key_hint(node: Any, name: str) -> str:
+    with suppress(KeyError, TypeError, ValueError):
+        node[name]
+        return f"; did you mean [{name!r}]?"
+    return ""
 
 
 def _alternative(cls: type[Any]) -> str:

@@ -40,12 +40,17 @@ _STARS: dict[Any, str] = {
 
 def node_text(node: Drawable, place: str) -> str:
     """Return a line with the class, the place and the members of a node."""
-    parts = []
+    parts: dict[str, None] = {}
     for member in node._members():
         is_call = member.node_class is None and member.accessor
-        parts.append(member.accessor + ("()" if is_call else member.arguments))
+        parts[member.accessor + ("()" if is_call else member.arguments)] = None
     head = f"<{type(node).__name__} {_shorten(place)}"
-    return _fit(f"{head}: ", list(dict.fromkeys(parts)), " ", ">") if parts else f"{head}>"
+    if not parts:
+        return f"{head}>"
+    *others, last = parts
+    if last.startswith("["):  # the way down the tree
+        return _fit(f"{head}:", ["", *others], " ", f" {last}>")
+    return _fit(f"{head}: ", [*others, last], " ", ">")
 
 
 def call_text(call: Any) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
+import anyio
+
 from ..flow import Chunks, Items, ItemsFlow, RunningFlow, Send
 from ..tracebacks import short_tracebacks
 from .incoming import IncomingResponse
@@ -83,12 +85,15 @@ class _FlowIterator(Generic[T]):
                 self._incoming = None
                 running.answer(None)
             else:
-                await self._performer.step(running)
+                await self._step(running)
         if running.result is not None:
             raise TypeError(
                 f"an iterator's flow returned {running.result!r:.80}, but must yield Items"
             )
         raise StopAsyncIteration
+
+    async def _step(self, running: RunningFlow[Any]) -> None:
+        await self._performer.step(running)
 
     async def abandon(self, error: BaseException | None = None) -> None:
         """Close the flow, and return its connection."""
@@ -123,6 +128,8 @@ class SyncItems(_FlowIterator[T]):
 class AsyncItems(_FlowIterator[T]):
     """Iterates on the running event loop."""
 
+    _scope: anyio.CancelScope | None = None
+
     def __aiter__(self) -> AsyncIterator[T]:
         return self
 
@@ -131,8 +138,15 @@ class AsyncItems(_FlowIterator[T]):
             return await self.advance()
 
     async def aclose(self) -> None:
-        """Skip the remaining items."""
+        """Skip the remaining items; a task that waits for the next one gets none."""
         await self.abandon()
+        if self._scope is not None:
+            self._scope.cancel()
+
+    async def _step(self, running: RunningFlow[Any]) -> None:
+        with anyio.CancelScope() as self._scope:
+            await super()._step(running)
+        self._scope = None
 
     def __del__(self) -> None:
         if self._incoming is not None:  # nothing can be awaited here

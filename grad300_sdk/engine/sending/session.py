@@ -139,7 +139,8 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
 
         Return the response, and a note for its error if it is one.
         """
-        if send.secrets and self.chain is not None:
+        # Of the password that it was made with, the client has warned already.
+        if send.secrets and self.chain and self.chain.password not in (send.data or {}).values():
             self.chain.warn_if_plain()
         credentials = self.credentials if self.is_authorized(send, url) else None
         is_renewed = False

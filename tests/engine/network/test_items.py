@@ -110,6 +110,38 @@ def test_a_flow_that_is_given_up_is_closed(harness: Any, driver: Any) -> None:
     assert harness.list(items) == []
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("is_sending", [False, True])
+def test_closing_ends_the_wait_of_another_task(wire: Any, backend: str, is_sending: bool) -> None:
+    server = wire(answerer=lambda r: [STALL] if r.target == "/stall" else answer(b"[]"))
+
+    def flow() -> ItemsFlow[int]:
+        yield Items([1])
+        if is_sending:
+            yield from get("/stall")
+        else:
+            yield Sleep(1000.0)
+        yield Items([2])
+
+    async def main() -> list[int]:
+        found: list[int] = []
+
+        async def read(items: Any) -> None:
+            found.extend([item async for item in items])
+
+        async with AwaitingLibrary(server.url, max_connections=1, retries=0) as client:
+            items: Any = client.driver.iterate(flow())
+            with anyio.fail_after(20):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(read, items)
+                    await anyio.wait_all_tasks_blocked()
+                    await items.aclose()
+                await client.driver.run(get("/text"))  # the connection is free
+        return found
+
+    assert anyio.run(main, backend=backend) == [1]
+
+
 def test_two_tasks_do_not_wait_for_one_item(server: Wire) -> None:
     async def main() -> None:
         async with AwaitingLibrary(server.url) as client, anyio.create_task_group() as tasks:

@@ -1,0 +1,146 @@
+"""Numbers fit to be drawn: without what can't be, on a scale that one burst does not stretch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Floats",
+    "Scale",
+    "extremes",
+    "find_dead",
+    "remove_bursts",
+    "scale_of",
+    "thin",
+    "to_floats",
+]
+
+Floats = npt.NDArray[np.float64]
+
+_IMPOSSIBLE = 1e30  # files hold values of ±1e307
+_SERIES_WINDOW = 9  # a burst of at most four samples is no signal
+_FEWEST = 20  # samples that are worth a window
+_IMAGE_WINDOW = 3
+FEWEST_PIXELS = 9  # on a side; in smaller images, a pixel may be the source
+_MOST_PIXELS = 500  # on a side, to find the scale of an image
+_CERTAIN = 6.0  # times the noise
+# A polarisation with less than this share of the other's power is dead.
+_DEAD = 0.01
+
+
+def to_floats(values: Any) -> Floats:
+    """Return a column as floats, nan where it is masked or no possible value."""
+    mask = np.asarray(getattr(values, "mask", False))
+    floats = np.array(getattr(values, "unmasked", values), dtype=np.float64)
+    floats[mask | ~(np.abs(floats) < _IMPOSSIBLE)] = np.nan
+    return floats
+
+
+class Scale(NamedTuple):
+    """The limits of an axis or of a colour scale, and what lies beyond them."""
+
+    low: float
+    high: float
+    below: int = 0
+    above: int = 0
+    furthest: float = 0.0  # of the values that lie beyond
+
+    @property
+    def extend(self) -> Literal["neither", "both", "min", "max"]:
+        """The ends of a colour bar that have values beyond them, as matplotlib names them."""
+        if self.below:
+            return "both" if self.above else "min"
+        return "max" if self.above else "neither"
+
+
+def scale_of(*series: Floats) -> Scale:
+    """Return the scale of some series, or of one image.
+
+    It holds all values, except for bursts that would flatten the rest: those that a running median
+    removes, and that are further beyond what is left than that, and its noise, is wide.
+    """
+    found = [remove_bursts(values) for values in series]
+    usual = np.concatenate([values for values, _ in found])
+    if not usual.size:
+        return Scale(0.0, 1.0)
+    low, high = usual.min(), usual.max()
+    reach = high - low + _CERTAIN * max(noise for _, noise in found) or abs(high) / 10 or 1.0
+    every = np.concatenate([values[np.isfinite(values)] for values in series])
+    is_below, is_above = every < low - reach, every > high + reach
+    kept = every[~is_below & ~is_above]
+    low, high = float(kept.min()), float(kept.max())
+    beyond = every[is_below | is_above]
+    furthest = float(beyond[np.argmax(np.abs(beyond))]) if beyond.size else 0.0
+    margin = 0.05 * ((high - low) or abs(high) or 1.0)
+    return Scale(low - margin, high + margin, int(is_below.sum()), int(is_above.sum()), furthest)
+
+
+def remove_bursts(values: Floats) -> tuple[Floats, float]:
+    """Return the values of a series or an image without nan and bursts, and their noise."""
+    finite = smooth = values[np.isfinite(values)]
+    if values.ndim == 1 and len(finite) >= _FEWEST:
+        smooth = _running_median(finite, (_SERIES_WINDOW,))
+    elif values.ndim == 2 and min(values.shape) >= FEWEST_PIXELS:
+        step = -(-max(values.shape) // _MOST_PIXELS)
+        values = values[::step, ::step]
+        is_finite = np.isfinite(values)
+        finite = values[is_finite]
+        smooth = _running_median(values, (_IMAGE_WINDOW, _IMAGE_WINDOW))[is_finite]
+    noise = 1.4826 * np.median(np.abs(finite - smooth)) if finite.size else 0.0
+    return smooth, float(noise)
+
+
+def find_dead(powers: Mapping[str, Floats]) -> dict[str, float]:
+    """Return the median of each series that is dead: without power, or nearly so."""
+    medians = {name: _median(values) for name, values in powers.items()}
+    least = _DEAD * max([0.0, *(median for median in medians.values() if median > 0)])
+    return {name: median for name, median in medians.items() if not median > least}
+
+
+def thin(x: Floats, y: Floats, most: int = 2000) -> tuple[Floats, Floats]:
+    """Return at most twice so many points of a curve, which look the same: its extremes."""
+    is_finite = np.isfinite(x) & np.isfinite(y)
+    if is_finite.sum() <= 2 * most:
+        return x, y
+    x, y = x[is_finite], y[is_finite]
+    starts = np.linspace(0, len(y), most, endpoint=False).astype(int)
+    blocks = np.split(np.arange(len(y)), starts[1:])
+    kept = sorted({int(b[pick(y[b])]) for b in blocks for pick in (np.argmin, np.argmax)})
+    return x[kept], y[kept]
+
+
+def extremes(rows: Floats, most: int = 1000) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Return each row in at most so many blocks, and where those begin.
+
+    Of each block there is the value that is furthest from the row's median, so that a burst of one
+    sample stays to be seen.
+    """
+    count = rows.shape[1]
+    starts = np.unique(np.linspace(0, count, min(most, count), endpoint=False).astype(int))
+    centre = np.array([[_median(row)] for row in rows])
+    distance = rows - centre
+    distance[~np.isfinite(distance)] = 0.0
+    lowest, highest = (
+        picked.reduceat(distance, starts, axis=1) for picked in (np.minimum, np.maximum)
+    )
+    blocks = centre + np.where(-lowest > highest, lowest, highest)
+    has_values = np.logical_or.reduceat(np.isfinite(rows), starts, axis=1)
+    return np.where(has_values, blocks, np.nan), starts
+
+
+def _median(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else np.nan
+
+
+def _running_median(values: Floats, window: tuple[int, ...]) -> Floats:
+    """Return the median of the values around each value, nan ones not counted."""
+    padded = np.pad(values, [(size // 2,) for size in window], constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(padded, window)
+    ordered = np.sort(around.reshape(*values.shape, -1), axis=-1)  # nan comes last
+    middle = (np.isfinite(ordered).sum(axis=-1, keepdims=True) - 1) // 2
+    return np.asarray(np.take_along_axis(ordered, np.maximum(middle, 0), axis=-1)[..., 0])

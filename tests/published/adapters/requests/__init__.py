@@ -1,0 +1,1 @@
+"""The few names of requests that the published suites use."""

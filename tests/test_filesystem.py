@@ -41,6 +41,7 @@ from grad300_sdk import (
     RequestTimeoutError,
     ServerError,
     TransportError,
+    read,
 )
 from grad300_sdk.filesystem import Grad300File, Grad300FileSystem
 from grad300_sdk.sandbox import Sandbox
@@ -654,6 +655,12 @@ def test_astropy(options: Options, client_here: Client) -> None:
                 "grad300://Images/1", use_fsspec=True, fsspec_kwargs={**options, **extra}
             ) as hdus:
                 assert (hdus[0].data == image).all()
+
+
+def test_read_of_the_sdk(fs: Any, client_here: Client) -> None:
+    with fs.open("Images/1") as file:
+        image = read(file)[0].data
+    assert (image == client_here.scans["Images"][1].file.fits()[0].data).all()
 
 
 def test_universal_pathlib(options: Options, content: bytes) -> None:

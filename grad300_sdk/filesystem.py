@@ -155,7 +155,7 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
     >>> fs.ls("", detail=False)
     ['TPI', 'Images', 'Spectrum', 'OnOff']
     >>> fs.info("TPI/1")["file_name"]
-    '20250130-093000_TPI-PROJ01-SUN_01#_01#.fits'
+    '2025...TPI-...#.fits'
     >>> fs.cat_file("TPI/1.fits", end=9)
     b'SIMPLE  ='
     """

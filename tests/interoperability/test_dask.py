@@ -72,6 +72,14 @@ def test_no_secret_is_hashed() -> None:
         pickle.loads(hashed)
 
 
+def test_joblib_carries_nodes(tmp_path: Path) -> None:
+    node = node_of(Client("https://archive", token=SECRET))
+    joblib.dump(node, tmp_path / "node")
+    copy = joblib.load(tmp_path / "node")
+    assert copy == node
+    assert copy.client.auth_source == "token"
+
+
 def test_a_result_in_memory_is_found_by_another_user(tmp_path: Path) -> None:
     calls = []
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from configparser import ConfigParser
 from email.parser import HeaderParser
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
@@ -86,6 +87,7 @@ OF_EXTRAS = {
     ("grad300_sdk.command_line", "rich"),
     ("grad300_sdk.command_line", "typer"),
     ("grad300_sdk.downloads.progress", "tqdm"),
+    ("grad300_sdk.pytest_plugin", "pytest"),
     ("grad300_sdk.quicklook", "matplotlib"),
     ("grad300_sdk.quicklook.drawing", "matplotlib"),
     ("grad300_sdk.quicklook.listings", "matplotlib"),
@@ -184,7 +186,13 @@ class TestDistributions:
         assert metadata["Requires-Python"] == ">=3.11"
         assert metadata["License-Expression"] == "BSD-3-Clause"
         extras = set(metadata.get_all("Provides-Extra"))
-        assert extras >= {"all", "cli", "dev", "docs", "sandbox", "test"}
+        assert extras >= {"all", "cli", "dev", "docs", "sandbox", "test", "testing"}
+
+    def test_the_wheel_has_a_plugin_for_pytest(self, wheel):
+        [name] = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+        entries = ConfigParser()
+        entries.read_string(wheel.read(name).decode())
+        assert dict(entries["pytest11"]) == {"grad300": "grad300_sdk.pytest_plugin"}
 
     def test_the_sdist_holds_tests_and_documentation(self, sdist):
         names = {name.partition("/")[2] for name in sdist.getnames()}

@@ -13,16 +13,22 @@ import pytest
 pytest_plugins = ["pytester"]
 
 PLUGIN = "grad300_sdk.pytest_plugin"
+OPTIONS = ("-p", PLUGIN, "-p", "anyio", "-p", "no:cacheprovider", "-W", "error")
+
+
+@pytest.fixture(autouse=True)
+def _no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load the plugin of this checkout alone, whichever are installed."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester) -> Any:
-    """Run tests with the plugin, whether or not an installed one would be loaded too."""
+    """Run tests with the plugin."""
 
-    def run_tests(source: str, *arguments: str) -> Any:
+    def run_tests(source: str) -> Any:
         pytester.makepyfile(source)
-        options = ("-p", "no:grad300", "-p", PLUGIN, "-p", "no:cacheprovider", "-W", "error")
-        return pytester.runpytest_inprocess(*options, *arguments)
+        return pytester.runpytest_inprocess(*OPTIONS)
 
     return run_tests
 
@@ -187,10 +193,7 @@ def test_the_users_environment_stays_out(
     pytester: pytest.Pytester, imports: str, check: str
 ) -> None:
     pytester.makepyfile(TESTS_OF_THE_ENVIRONMENT.format(imports=imports, check=check))
-    done = pytester.runpytest_subprocess(
-        *("-p", "no:grad300", "-p", PLUGIN, "-p", "no:cacheprovider", "-W", "error"),
-        *("-k", "not trio"),
-    )
+    done = pytester.runpytest_subprocess(*OPTIONS, "-k", "not trio")
     done.assert_outcomes(passed=4, deselected=1)
     assert "users-" not in done.stdout.str()
 

@@ -31,7 +31,8 @@ PACKAGE = Path(grad300_sdk.__file__).parent
 TEXTS = [ROOT / "README.rst", *sorted(ROOT.glob("docs/*.rst"))]
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
 QUICKSTART = ROOT / "docs/examples/quickstart.py"
-PROGRAMS = {QUICKSTART, ROOT / "docs/examples/mirror.py"}  # they have their own tests
+# Examples that are programs have their own tests.
+PROGRAMS = {QUICKSTART, ROOT / "docs/examples/mirror.py", ROOT / "docs/examples/mcp_server.py"}
 
 
 def run_script(example: Example) -> None:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from astropy.io.fits import BinTableHDU, Header
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
+from pydantic import Field
 
 from grad300_sdk import Client, Grad300Error, ScanType
 
 JSON = dict[str, Any]
+Limit = Annotated[int, Field(ge=1, le=100)]  # a model reads every row
 
 
 def build_server(client: Client) -> MCPServer[Any]:
@@ -32,7 +33,7 @@ def build_server(client: Client) -> MCPServer[Any]:
     read_only = ToolAnnotations(read_only_hint=True, open_world_hint=True)
 
     @server.tool(annotations=read_only)
-    def list_scans(scan_type: ScanType, offset: int = 0, limit: int = 20) -> list[JSON]:
+    def list_scans(scan_type: ScanType, offset: int = 0, limit: Limit = 20) -> list[JSON]:
         """List the scans of a type in the archive's order, one page at a time."""
         with readable_errors():
             return client.scans[scan_type].get(offset=offset, limit=limit)
@@ -42,11 +43,14 @@ def build_server(client: Client) -> MCPServer[Any]:
         scan_type: ScanType | None = None,
         source: str | None = None,
         scan_name: str | None = None,
-        date_from: datetime | None = None,
-        date_to: datetime | None = None,
-        max_results: int = 20,
+        date_from: str | None = None,
+        date_to: str | None = None,
+        max_results: Limit = 20,
     ) -> list[JSON]:
-        """Find scans whose source or name contains a text, or that began between two dates."""
+        """Find scans whose source or name contains a text, or that began between two dates.
+
+        The dates are ISO 8601, in UTC; both ends belong to the range.
+        """
         scans = client.scans if scan_type is None else client.scans[scan_type]
         with readable_errors():
             return list(

@@ -83,13 +83,19 @@ def test_errors_are_answered_without_secrets(sandbox: Sandbox, tmp_path: Path) -
 
     async def main() -> None:
         async with serving(sandbox.url, BEARER_TOKEN_FILE=str(token)) as client:
-            for arguments in ({"max_results": 0}, {"source": "sun"}, {"scan_type": "Moon"}):
+            for arguments in (
+                {"max_results": 101},
+                {"scan_type": "Moon"},
+                {"date_from": "2025-02-02", "date_to": "2025-02-01"},
+                {"source": "sun"},
+            ):
                 answers.append(await client.call_tool("search_scans", arguments))
 
     anyio.run(main)
     assert all(answer.is_error for answer in answers)
-    wrong, refused, unknown = (answer.content[0].text for answer in answers)
-    assert "max_results must be" in wrong
-    assert "Could not validate credentials" in refused
+    limit, unknown, wrong, refused = (answer.content[0].text for answer in answers)
+    assert "less than or equal to 100" in limit
     assert "'TPI', 'Images', 'Spectrum' or 'OnOff'" in unknown
+    assert "date_to" in wrong
+    assert "Could not validate credentials" in refused
     assert "s3cret" not in str(answers)

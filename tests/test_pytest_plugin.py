@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,7 @@ def users_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave credentials, settings and a proxy wherever the SDK looks for them."""
     token = tmp_path / "token"
     token.write_text("users-token")
+    (tmp_path / f"bt_u{os.getuid()}").write_text("users-token")
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password users-password")
     (tmp_path / ".netrc").chmod(0o600)
     for folder in ("astropy", ".config/astropy", ".astropy/config"):
@@ -137,6 +139,7 @@ def users_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / folder / "grad300_sdk.cfg").write_text("api_prefix = /users\nretries = 77\n")
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("ASTROPY_CONFIG_DIR", str(tmp_path / "astropy"))
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     monkeypatch.setenv("BEARER_TOKEN_FILE", str(token))
     monkeypatch.setenv("GRAD300_BASE_URL", "http://127.0.0.1:9")

@@ -107,7 +107,8 @@ def test_the_tests_in_a_text_pass(pytester, monkeypatch):
             number += source.count("def test_")
     plugins = ("grad300_sdk.pytest_plugin", "anyio", "pytest_httpx", "respx.plugin")
     options = [option for name in plugins for option in ("-p", name)]
-    done = pytester.runpytest_inprocess("-W", "error", *options)
+    filters = ("-W", "error", "-W", "ignore:Module already imported")
+    done = pytester.runpytest_inprocess(*filters, *options)
     done.assert_outcomes(passed=number + 1)  # one is parametrized
 
 

@@ -14,7 +14,10 @@ import pytest
 pytest_plugins = ["pytester"]
 
 PLUGIN = "grad300_sdk.pytest_plugin"
-OPTIONS = ("-p", PLUGIN, "-p", "anyio", "-p", "no:cacheprovider", "-W", "error")
+OPTIONS = (
+    *("-p", PLUGIN, "-p", "anyio", "-p", "no:cacheprovider", "-W", "error"),
+    *("-W", "ignore:Module already imported"),  # by another test
+)
 
 
 @pytest.fixture(autouse=True)

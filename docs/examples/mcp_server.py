@@ -1,7 +1,7 @@
 """Give a language model read access to the archive, by the Model Context Protocol.
 
 The server speaks over its standard input and output, so that a program such as an editor starts
-it. It needs the package ``mcp``.
+it. It needs the packages ``mcp`` and ``grad300-sdk[plot]``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Annotated, Any
 
 from astropy.io.fits import BinTableHDU, Header
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Image, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
@@ -69,6 +70,15 @@ def build_server(client: Client) -> MCPServer[Any]:
         with readable_errors():
             scan = client.scans[scan_type][scan_id]
             return {"scan": scan.get(), "hdus": [describe_hdu(hdu) for hdu in scan.file.fits()]}
+
+    @server.tool(annotations=read_only)
+    def quick_look(scan_type: ScanType, scan_id: int) -> Image:
+        """Draw a picture of a scan."""
+        with readable_errors():
+            figure = client.scans[scan_type][scan_id].file.plot()
+        buffer = BytesIO()
+        figure.savefig(buffer, format="png")
+        return Image(data=buffer.getvalue(), format="png")
 
     return server
 

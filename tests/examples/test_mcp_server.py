@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -59,6 +60,7 @@ def test_the_tools(sandbox: Sandbox, token: Path) -> None:
                 ("list_scans", {"scan_type": "TPI", "offset": 2, "limit": 3}),
                 ("search_scans", {"source": "sun", "max_results": 5}),
                 ("describe_scan", {"scan_type": "Spectrum", "scan_id": 1}),
+                ("quick_look", {"scan_type": "Images", "scan_id": 1}),
             ):
                 answers[name] = await client.call_tool(name, arguments)
 
@@ -73,6 +75,9 @@ def test_the_tools(sandbox: Sandbox, token: Path) -> None:
     assert empty["header"]["NAXIS"] == 0
     assert table["header"]["BNDRES"] == pytest.approx(61094.8, abs=0.1)
     assert table["columns"]["Azimuth"] == "deg"
+    [picture] = answers["quick_look"].content
+    assert picture.mime_type == "image/png"
+    assert base64.b64decode(picture.data).startswith(b"\x89PNG")
     assert token.read_text() not in str(answers)
 
 

@@ -39,7 +39,8 @@ grad300_sdk/
     cache  local_files
     resources/        login  files  paging  watching  scans  openapi
     client  flat
-    sandbox/          sky  files  observing  archive  application  server  __main__
+    sandbox/          sky  hydrogen  scans  tracks  receiver  faults  files  observing
+                      archive  application  server  __main__
     command_line  pytest_plugin  __main__
 """
 

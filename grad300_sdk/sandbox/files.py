@@ -141,15 +141,19 @@ def _spectrum_file(
     rows = np.zeros(count, _SPECTRUM_ROW)
     jd = _julian_dates(scan, _row_times(scan, count))
     status = np.array([statuses[index % len(statuses)] for index in range(count)])
-    track = tracks.switch(scan, jd, status == "on")
+    on_source = status == "on"
+    track = tracks.switch(scan, jd, on_source)
     _fill_pointing(rows, jd, track)
     if scan["plan"]["fault"] == "wild":
         faults.spoil_pointing(rows, random)
 
     where = track.source_azimuth, track.source_elevation
     signal = receiver.source_signal(scan["object"], setup, track.azimuth, track.elevation, where)
-    temperature = receiver.SUN_TEMPERATURE * signal[:, np.newaxis] + _line(track, jd, status)
-    temperature += receiver.CALIBRATION_TEMPERATURE * (status == "cal")[:, np.newaxis]
+    # The reference is without hydrogen, as if it were far from the plane of the Galaxy.
+    temperature = np.outer(on_source, _line(track, jd))
+    temperature += (
+        receiver.SUN_TEMPERATURE * signal + receiver.CALIBRATION_TEMPERATURE * (status == "cal")
+    )[:, np.newaxis]
     for name in ("LEFT_POL", "RIGHT_POL"):
         rows[name] = np.rint(receiver.spectrum(name, setup, temperature, random))
         rows[name][:, -1] = 0
@@ -162,19 +166,12 @@ def _spectrum_file(
     return _empty_primary() + _header(cards, _SPECTRUM_HEADER) + rows.tobytes()
 
 
-def _line(track: tracks.Track, jd: sky.Floats, status: npt.NDArray[np.str_]) -> sky.Floats:
-    """Return the temperature of hydrogen in each channel of each row, in K."""
+def _line(track: tracks.Track, jd: sky.Floats) -> sky.Floats:
+    """Return the temperature of hydrogen in each channel, where the first row points, in K."""
     ra, dec = sky.equatorial(track.azimuth, track.elevation, jd)
     recession = sky.observer_velocity(ra, dec, float(jd.mean()))
     longitude, latitude = track.galactic(jd)
-    # All rows on the source see the same hydrogen, and so do those beside it.
-    lines = {}
-    for on_source in (True, False):
-        index = int(np.argmax((status == "on") == on_source))
-        lines[on_source] = receiver.line_temperature(
-            float(longitude[index]), float(latitude[index]), float(recession[index])
-        )
-    return np.where((status == "on")[:, np.newaxis], lines[True], lines[False])
+    return receiver.line_temperature(float(longitude[0]), float(latitude[0]), float(recession[0]))
 
 
 def _image_file(

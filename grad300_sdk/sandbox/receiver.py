@@ -67,7 +67,7 @@ _DISKS = {"sun": 0.53, "azel": 0.53, "moon": 0.52}  # degrees
 # the diameter, which is what BMAJ says.
 BEAM_WIDTH = 4.5  # full width at half maximum in degrees
 _POINTING_ERROR = 0.2  # degrees
-_INTEGRATION = 0.02  # seconds, as the published noise suggests
+_INTEGRATION = 0.04  # seconds; from the published noise, which is a little larger
 _GAIN_FLUCTUATION = 0.002
 _BURST_INTERVAL = 1500.0  # seconds
 

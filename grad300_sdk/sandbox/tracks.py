@@ -21,7 +21,7 @@ _SWEEP_HALF_WIDTH = 10.0  # degrees
 _APPROACH_ROWS = 10  # rows that a tracking scan takes to reach its source
 _APPROACH = 6.0  # degrees
 # From the source to the reference beside it, in degrees: three times BMAJ.
-REFERENCE_OFFSET = 12.1
+_REFERENCE_OFFSET = 12.1
 
 
 @dataclass(frozen=True)
@@ -89,23 +89,9 @@ def follow(scan: Scan, plan: Plan, jd: Floats) -> Track:
 
 
 def switch(scan: Scan, jd: Floats, on_source: npt.NDArray[np.bool_]) -> Track:
-    """Return the track of a spectrum: on the source, or on the reference beside it.
-
-    The reference is in azimuth or in elevation, where there is the least hydrogen.
-    """
+    """Return the track of a spectrum: on the source, or on the reference beside it in azimuth."""
     source = sky.azimuth_elevation(*source_position(scan, jd), jd)
-    offset = np.where(on_source, 0.0, REFERENCE_OFFSET)
-    tracks = [
-        _beside(source, along * offset, across * offset)
-        for along, across in ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
-    ]
-
-    def merit(track: Track) -> tuple[bool, float]:
-        is_reachable = bool(np.all((track.elevation > 5.0) | on_source))
-        _, latitude = track.galactic(jd)
-        return is_reachable, float(np.abs(latitude[~on_source]).sum())
-
-    return max(tracks, key=merit)
+    return _beside(source, np.where(on_source, 0.0, _REFERENCE_OFFSET), np.zeros(len(jd)))
 
 
 def visits(plan: Plan) -> tuple[Integers, Integers]:

@@ -357,11 +357,12 @@ def _draw_faults(kind: sky.Integers, seed: int) -> dict[int, tuple[Fault, float]
     """Return a fault for one scan in ten; each type has its kinds in turn."""
     random = np.random.default_rng([seed, len(SCAN_TYPES) + 2])
     found: dict[int, tuple[Fault, float]] = {}
-    turns: Counter[int] = Counter()
+    turns: Counter[ScanType] = Counter()
     for index in random.permutation(len(kind))[: round(_BROKEN_FRACTION * len(kind))].tolist():
-        kinds = faults.FAULTS[SCAN_TYPES[kind[index]]]
-        found[index] = kinds[turns[kind[index]] % len(kinds)], float(random.random())
-        turns[kind[index]] += 1
+        scan_type = SCAN_TYPES[kind[index]]
+        kinds = faults.FAULTS[scan_type]
+        found[index] = kinds[turns[scan_type] % len(kinds)], float(random.random())
+        turns[scan_type] += 1
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, TypedDict
 
 ScanType = Literal["TPI", "Images", "Spectrum", "OnOff"]
 SCAN_TYPES: tuple[ScanType, ...] = ("TPI", "Images", "Spectrum", "OnOff")
@@ -30,7 +30,7 @@ class Plan(TypedDict):
 
 
 class Scan(TypedDict):
-    """A scan, with the keys of the archive's JSON object."""
+    """A scan, with the keys of the archive's JSON object, and its plan."""
 
     id: int
     file_name: str
@@ -49,7 +49,7 @@ class Scan(TypedDict):
     azimuth: float | None
     elevation: float | None
     nsamples: int
-    plan: NotRequired[Plan]
+    plan: Plan
 
 
 BEAM_SIZE = 4.03376144265431  # degrees: BMAJ in the images

@@ -96,8 +96,8 @@ def switch(scan: Scan, jd: Floats, on_source: npt.NDArray[np.bool_]) -> Track:
 
 def visits(plan: Plan) -> tuple[Integers, Integers]:
     """Return the column and the row of each pixel of a raster, in the order of the visits."""
-    number = np.arange(plan["pixels"])
-    return number % plan["side"], number // plan["side"]
+    row, column = np.divmod(np.arange(plan["pixels"]), plan["side"])
+    return column, row
 
 
 def pixel_position(
@@ -109,9 +109,8 @@ def pixel_position(
     northern one.
     """
     middle = (plan["side"] - 1) / 2
-    ra = scan["ra"] * 15.0 + PIXEL_WIDTH * (column - middle)
-    dec = scan["dec"] - PIXEL_WIDTH * (row - middle)
-    return np.asarray(ra), np.asarray(dec)
+    ra = scan["ra"] * 15.0 + PIXEL_WIDTH * (column.astype(np.float64) - middle)
+    return ra, scan["dec"] - PIXEL_WIDTH * (row.astype(np.float64) - middle)
 
 
 def _raster(scan: Scan, plan: Plan, jd: Floats, source: tuple[Floats, Floats]) -> Track:

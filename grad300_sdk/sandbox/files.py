@@ -116,7 +116,9 @@ def _tpi_file(scan: Scan, plan: Plan, setup: receiver.Setup, random: np.random.G
         faults.spoil_pointing(rows, random)
 
     where = track.source_azimuth, track.source_elevation
-    signal = receiver.source_signal(scan["object"], setup, track.azimuth, track.elevation, where)
+    raster_times = jd if plan["pattern"] == "raster" else None
+    distance = receiver.off_axis(setup, track.azimuth, track.elevation, where, raster_times)
+    signal = receiver.source_signal(scan["object"], distance)
     names = rows.dtype.names or ()
     counts = [name for name in names if name in POWERS or name.startswith("BBC")]
     for name in counts:
@@ -148,7 +150,8 @@ def _spectrum_file(
         faults.spoil_pointing(rows, random)
 
     where = track.source_azimuth, track.source_elevation
-    signal = receiver.source_signal(scan["object"], setup, track.azimuth, track.elevation, where)
+    distance = receiver.off_axis(setup, track.azimuth, track.elevation, where)
+    signal = receiver.source_signal(scan["object"], distance)
     # The reference is without hydrogen, as if it were far from the plane of the Galaxy.
     temperature = np.outer(on_source, _line(track, jd))
     temperature += (
@@ -184,7 +187,8 @@ def _image_file(
     ra, dec = tracks.pixel_position(scan, plan, columns, lines)
     azimuth, elevation = sky.azimuth_elevation(*sky.of_date(scan["object"], ra, dec, jd), jd)
     where = sky.azimuth_elevation(*tracks.source_position(scan, jd), jd)
-    signal = receiver.source_signal(scan["object"], setup, azimuth, elevation, where)
+    distance = receiver.off_axis(setup, azimuth, elevation, where, raster_times=jd)
+    signal = receiver.source_signal(scan["object"], distance)
     pixels = np.zeros((side, side), ">i2")
     pixels[lines, columns] = np.rint(
         receiver.total_power("RIGHT_POL", setup, signal, elevation, _ROWS_PER_PIXEL, random)

@@ -110,23 +110,37 @@ def draw_setup(block: int, seed: int) -> Setup:
     return Setup(azimuth, elevation, gain, bool(random.random() < _DEAD_FRACTION))
 
 
-def source_signal(
-    source: str, setup: Setup, azimuth: Floats, elevation: Floats, where: tuple[Floats, Floats]
+def off_axis(
+    setup: Setup,
+    azimuth: Floats,
+    elevation: Floats,
+    where: tuple[Floats, Floats],
+    raster_times: Floats | None = None,
 ) -> Floats:
-    """Return the signal of a source as a share of the Sun's in the middle of the beam.
+    """Return how far a source is from the axis of the beam, in degrees.
 
     The telescope points at `azimuth` and `elevation`, with its error, and the source is at those
-    of `where`; all are in degrees.
+    of `where`; all are in degrees. In a raster, whose Julian dates are given, the coordinates of
+    the map are taken to be linear, as its header says, so that the beam is round in its pixels.
     """
-    off_axis = sky.separation(
-        azimuth + setup.azimuth_error / np.cos(np.deg2rad(np.clip(elevation, -85.0, 85.0))),
-        elevation + setup.elevation_error,
-        *where,
-    )
+    azimuth = azimuth + setup.azimuth_error / np.cos(np.deg2rad(np.clip(elevation, -85.0, 85.0)))
+    elevation = elevation + setup.elevation_error
+    if raster_times is None:
+        return sky.separation(azimuth, elevation, *where)
+    ra, dec = sky.equatorial(azimuth, elevation, raster_times)
+    source_ra, source_dec = sky.equatorial(*where, raster_times)
+    return np.hypot((ra - source_ra + 180.0) % 360.0 - 180.0, dec - source_dec)
+
+
+def source_signal(source: str, distance: Floats) -> Floats:
+    """Return the signal of a source as a share of the Sun's in the middle of the beam.
+
+    The source is at this distance from the axis of the beam, in degrees.
+    """
     # A disk of diameter d has the variance d**2 / 16 along each axis.
     disk = np.log(2.0) / 2.0 * _DISKS.get(source, 0.0) ** 2
     width = np.sqrt(BEAM_WIDTH**2 + disk)
-    response = np.exp(-4.0 * np.log(2.0) * (off_axis / width) ** 2)
+    response = np.exp(-4.0 * np.log(2.0) * (distance / width) ** 2)
     return np.asarray(response * _SOURCE_TEMPERATURES.get(source, 0.0) / SUN_TEMPERATURE)
 
 

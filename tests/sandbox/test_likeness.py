@@ -102,6 +102,24 @@ def test_the_beam_is_as_wide_as_on_real_maps(maps):
     assert good.all(axis=1).mean() >= 0.9
 
 
+def test_the_beam_is_round_in_the_pixels_of_a_map_far_from_the_equator():
+    found = []
+    for seed in range(6):
+        for kind, _, scan in observe(60, seed):
+            if kind == "Images" and scan["object"] == "casa" and scan["plan"]["side"] >= 27:
+                pixels = read("Images", scan, seed).astype(float)
+                if (pixels > 0).all():
+                    signal = np.clip(pixels - np.percentile(pixels, 20), 0, None)
+                    profiles = signal.sum(axis=0), signal.sum(axis=1)
+                    offset = np.arange(len(pixels)) - (len(pixels) - 1) / 2
+                    # Of the middle alone, where the noise of the sky counts less.
+                    near = np.abs(offset) < 8
+                    found.append([gaussian_width(offset[near], p[near]) for p in profiles])
+    across, along = np.median(found, axis=0)
+    assert len(found) > 3
+    assert across / along == pytest.approx(1, abs=0.15)  # on the sky, it would be 1.9
+
+
 @pytest.mark.parametrize(("seed", "scan", "image"), SUN[::4], ids=lambda item: "")
 def test_a_raster_stays_on_each_pixel_of_the_image_line_after_line(seed, scan, image):
     rows = read("TPI", scan, seed)

@@ -60,8 +60,9 @@ def velocity(
 ) -> u.Quantity:
     """Return the velocity of each channel of a spectrum, in the radio convention.
 
-    The motion of the telescope, with the Earth, is that in the middle of the scan, along the
-    direction in which it pointed on average.
+    The motion of the telescope, with the Earth, is that in the middle of the rows with the status
+    ``on``, along the direction in which it pointed in these on average; the others may be of a
+    direction beside the source. Without such rows, all of them count.
 
     Parameters
     ----------
@@ -94,6 +95,8 @@ def velocity(
     frequencies = frequency(table)
     at_rest = u.Quantity(rest).to(u.Hz, equivalencies=u.spectral())
     if frame is not None:
+        statuses = _statuses(table) if "STATUS" in table.colnames else np.array([])
+        table = table[statuses == "on"] if "on" in statuses else table
         path = track(table)
         is_known = np.isfinite(path.ra)
         if not is_known.any():
@@ -142,7 +145,7 @@ def on_off(table: Table) -> QTable:
     ['frequency', 'velocity', 'LEFT_POL', 'RIGHT_POL']
     """
     powers = {name: _polarisation(table, name) for name in POLARISATIONS}
-    statuses = np.char.strip(np.ma.filled(table["STATUS"], "").astype(str))
+    statuses = _statuses(table)
     for wanted in ("on", "off"):
         if wanted not in statuses:
             found = ", ".join(map(repr, sorted(set(statuses.tolist())))) or "no rows"
@@ -166,6 +169,11 @@ def _polarisation(table: Table, name: str) -> npt.NDArray[Any]:
             f"columns are {', '.join(table.colnames)}"
         )
     return np.asarray(table[name])
+
+
+def _statuses(table: Table) -> npt.NDArray[np.str_]:
+    """Return the status of each row, without blanks."""
+    return np.char.strip(np.ma.filled(table["STATUS"], "").astype(str))
 
 
 def _number(table: Table, keyword: str) -> float:

@@ -1,7 +1,8 @@
 """Run every example in the README, the documentation and the docstrings.
 
 On a page, the ``>>>`` examples run in order. A ``python`` block or an included file is a script of
-its own; the ``output`` block that follows it shows everything that it prints.
+its own; the ``output`` block that follows it shows everything that it prints. The blocks that have
+a file name as their caption are the files of a run of pytest.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ from sybil.parsers.rest.lexers import DirectiveLexer
 import grad300_sdk
 from grad300_sdk import AsyncClient, Client
 
+pytest_plugins = ["pytester"]
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(grad300_sdk.__file__).parent
 TEXTS = [ROOT / "README.rst", *sorted(ROOT.glob("docs/*.rst"))]
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>> " in path.read_text("utf-8")]
 QUICKSTART = ROOT / "docs/examples/quickstart.py"
-PROGRAMS = {QUICKSTART, ROOT / "docs/examples/mirror.py"}  # they have their own tests
+# Examples that are programs have their own tests.
+PROGRAMS = {QUICKSTART, ROOT / "docs/examples/mirror.py", ROOT / "docs/examples/mcp_server.py"}
 
 
 def run_script(example: Example) -> None:
@@ -57,8 +61,14 @@ def included_scripts(document: Document) -> Iterator[Region]:
             yield region
 
 
+def unnamed_scripts(document: Document) -> Iterator[Region]:
+    """Yield the scripts on a page that are not files of a test run."""
+    regions = CodeBlockParser("python", run_script)(document)
+    return (region for region in regions if "caption" not in region.lexemes["options"])
+
+
 PARSERS = [
-    CodeBlockParser("python", run_script),
+    unnamed_scripts,
     CodeBlockParser("output", compare_output),
     DocTestParser(ELLIPSIS | NORMALIZE_WHITESPACE),
     included_scripts,
@@ -83,6 +93,23 @@ def test_the_examples_in_a_text_run(path, monkeypatch, tmp_path, no_backoff):
     monkeypatch.syspath_prepend(ROOT / "docs/examples")
     number = check_examples(path)
     assert number or path.name != "README.rst"
+
+
+def test_the_tests_in_a_text_pass(pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    text = (ROOT / "docs/testing.rst").read_text("utf-8")
+    document = Document(text, "testing.rst")
+    number = 0
+    for region in DirectiveLexer("code-block")(document):
+        if name := region.lexemes["options"].get("caption"):
+            source = region.lexemes["source"]
+            pytester.path.joinpath(name).write_text(source)
+            number += source.count("def test_")
+    plugins = ("grad300_sdk.pytest_plugin", "anyio", "pytest_httpx", "respx.plugin")
+    options = [option for name in plugins for option in ("-p", name)]
+    filters = ("-W", "error", "-W", "ignore:Module already imported")
+    done = pytester.runpytest_inprocess(*filters, *options)
+    done.assert_outcomes(passed=number + 1)  # one is parametrized
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

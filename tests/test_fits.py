@@ -198,11 +198,11 @@ class TestTables:
             assert table[name].dtype == np.dtype("int64")
             assert table[name].unit == units.ct
         assert list(table["STATUS"][:2]) == ["on", "off"]
-        assert table["MARKER"][1] == "SPECTRUM 001"
+        assert table["MARKER"][1] == "SPC 001"
         assert table.meta["BASEFREQ"] == 1_398_000_000
         hdu = read_fits(content)[1]
         assert list(hdu.data["STATUS"]) == list(table["STATUS"])
-        assert hdu.data["MARKER"][1] == "SPECTRUM 001"
+        assert hdu.data["MARKER"][1] == "SPC 001"
         assert hdu.columns["JD"].unit == "d"
         assert np.array_equal(hdu.data["LEFT_POL"], table["LEFT_POL"])
 

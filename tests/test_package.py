@@ -88,6 +88,7 @@ OF_EXTRAS = {
     ("grad300_sdk.command_line", "typer"),
     ("grad300_sdk.downloads.progress", "tqdm"),
     ("grad300_sdk.filesystem", "fsspec"),
+    ("grad300_sdk.pytest_plugin", "pytest"),
     ("grad300_sdk.quicklook", "matplotlib"),
     ("grad300_sdk.quicklook.drawing", "matplotlib"),
     ("grad300_sdk.quicklook.listings", "matplotlib"),
@@ -194,7 +195,13 @@ class TestDistributions:
         assert metadata["Requires-Python"] == ">=3.11"
         assert metadata["License-Expression"] == "BSD-3-Clause"
         extras = set(metadata.get_all("Provides-Extra"))
-        assert extras >= {"all", "cli", "dev", "docs", "fsspec", "sandbox", "test"}
+        assert extras >= {"all", "cli", "dev", "docs", "fsspec", "sandbox", "test", "testing"}
+
+    def test_the_wheel_has_a_plugin_for_pytest(self, wheel):
+        [name] = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+        entries = ConfigParser()
+        entries.read_string(wheel.read(name).decode())
+        assert dict(entries["pytest11"]) == {"grad300": "grad300_sdk.pytest_plugin"}
 
     def test_the_sdist_holds_tests_and_documentation(self, sdist):
         names = {name.partition("/")[2] for name in sdist.getnames()}

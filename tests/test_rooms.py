@@ -39,8 +39,9 @@ grad300_sdk/
     cache  local_files
     resources/        login  files  paging  watching  scans  openapi
     client  flat  filesystem
-    sandbox/          sky  files  observing  archive  application  server  __main__
-    command_line  __main__
+    sandbox/          sky  hydrogen  scans  tracks  receiver  faults  files  observing
+                      archive  application  server  __main__
+    command_line  pytest_plugin  __main__
 """
 
 # What reads JSON and files takes plain data and knows no client.
@@ -180,10 +181,10 @@ def find_faults(module: str, found: Import) -> list[str]:
             or within(imported, "grad300_sdk.sandbox")
             or not within(imported, "grad300_sdk", "httpx")
         ),
-        "only the command line starts the sandbox": (
+        "only the command line and the fixtures start the sandbox": (
             not within(imported, "grad300_sdk.sandbox")
             or within(module, "grad300_sdk.sandbox")
-            or module == "grad300_sdk.command_line"
+            or module in ("grad300_sdk.command_line", "grad300_sdk.pytest_plugin")
         ),
     }
     return [rule for rule, holds in rules.items() if not holds]

@@ -132,6 +132,21 @@ class TestVelocity:
         table["Azimuth"][1] = np.nan
         assert spectra.velocity(table).value == pytest.approx(expected.value, abs=1e-3)
 
+    def test_the_direction_is_that_of_the_source_and_not_of_the_reference(self) -> None:
+        table = spectrum()
+        expected = spectra.velocity(table)
+        table["Azimuth"][1:] += 20.0
+        assert spectra.velocity(table).value == pytest.approx(expected.value, abs=1e-3)
+        # It matters: without the rows on the source, it is another direction.
+        other = spectra.velocity(table[1:])
+        assert abs(other[512] - expected[512]) > 1 * u.km / u.s
+
+    def test_without_a_status_all_rows_count(self) -> None:
+        table = spectrum(["cal", "cal"])
+        expected = spectra.velocity(table)
+        table.remove_column("STATUS")
+        assert spectra.velocity(table).value == pytest.approx(expected.value)
+
 
 class TestOnOff:
     def test_the_medians_of_the_rows(self) -> None:

@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         "--token-lifetime", type=_number, metavar="SECONDS", help="time until a token expires"
     )
     faults = parser.add_argument_group("faults to test tools against")
+    faults.add_argument("--broken", action="store_true", help="break one file in ten")
     faults.add_argument("--max-limit", type=_integer, metavar="N", help="maximum scans per page")
     faults.add_argument("--ignore-filters", action="store_true", help="ignore the filters")
     faults.add_argument("--ignore-offset", action="store_true", help="repeat the first page")

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from grad300_sdk.sandbox.archive import Archive, File
-from grad300_sdk.sandbox.files import ScanType
+from grad300_sdk.sandbox.scans import ScanType
 
 API_PREFIX = "/api/v1"
 _JWT_ALGORITHM = "HS256"

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from grad300_sdk.sandbox.files import Scan, ScanType, synthesise
+from grad300_sdk.sandbox.files import synthesise
 from grad300_sdk.sandbox.observing import observe
+from grad300_sdk.sandbox.scans import Scan, ScanType
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Archive:
     of their dates, and are listed in that order.
     """
 
-    def __init__(self, scans: int, seed: int) -> None:
+    def __init__(self, scans: int, seed: int, *, broken: bool = False) -> None:
         self._scans = scans
         self._seed = seed
+        self._broken = broken
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._remove_file: Callable[[], object] = int  # there is nothing to remove yet
@@ -107,15 +109,20 @@ class Archive:
             self._file.cache_clear()
 
     def _make_file(self, scan_type: ScanType, scan_id: int) -> File | None:
-        body = self.scan(scan_type, scan_id)
-        if body is None:
+        if not 0 < scan_id <= self._scans:
             return None
+        query = "SELECT body, plan FROM scan WHERE scan_type = ? AND id = ?"
+        rows = self._select(query, [scan_type, scan_id])
+        if not rows:
+            return None
+        body, plan = rows[0]
         scan: Scan = json.loads(body)
+        scan["plan"] = json.loads(plan)
         content = synthesise(scan_type, scan, self._seed)
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         return File(scan["file_name"], content, etag)
 
-    def _select(self, query: str, arguments: list[str | int | float]) -> list[tuple[str]]:
+    def _select(self, query: str, arguments: list[str | int | float]) -> list[tuple[str, ...]]:
         with self._lock:
             return self._connect().execute(query, arguments).fetchall()
 
@@ -129,7 +136,7 @@ class Archive:
         connection.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "CREATE TABLE scan (scan_type TEXT, id INTEGER, start INTEGER, source TEXT, name TEXT,"
-            " body TEXT, PRIMARY KEY (scan_type, id)) WITHOUT ROWID"
+            " body TEXT, plan TEXT, PRIMARY KEY (scan_type, id)) WITHOUT ROWID"
         )
         rows = (
             (
@@ -138,14 +145,23 @@ class Archive:
                 start,
                 scan["object"].casefold(),
                 scan["file_name"].casefold(),
-                json.dumps(scan, separators=(",", ":"), allow_nan=False),
+                *_as_json(scan),
             )
-            for scan_type, start, scan in observe(self._scans, self._seed)
+            for scan_type, start, scan in observe(self._scans, self._seed, broken=self._broken)
         )
-        connection.executemany("INSERT INTO scan VALUES (?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO scan VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         connection.commit()
         self._connection = connection
         return connection
+
+
+def _as_json(scan: Scan) -> tuple[str, str]:
+    """Return what the archive lists of a scan, and what it does not list."""
+    listed = {key: value for key, value in scan.items() if key != "plan"}
+    body, plan = (
+        json.dumps(part, separators=(",", ":"), allow_nan=False) for part in (listed, scan["plan"])
+    )
+    return body, plan
 
 
 def _remove(connection: sqlite3.Connection, folder: Path, process: int) -> None:

@@ -72,6 +72,9 @@ class Sandbox:
         Fraction of the requests, from 0 to 1, that are answered with status 503.
     token_lifetime : float
         Time until a token expires, in seconds.
+    broken : bool
+        Whether one file in ten is broken, in one of the ways in which files of the telescope are.
+        The other scans and files are the same as without.
 
     Attributes
     ----------
@@ -108,6 +111,7 @@ class Sandbox:
         latency: float = 0.0,
         failure_rate: float = 0.0,
         token_lifetime: float = TOKEN_LIFETIME,
+        broken: bool = False,
     ) -> None:
         _check_integer("scans", scans, 0)
         _check_integer("seed", seed, 0)
@@ -119,14 +123,18 @@ class Sandbox:
         _check_number("token_lifetime", token_lifetime)
         if not isinstance(host, str):
             raise TypeError(f"host must be a str, not {host!r}")
-        for name, flag in (("ignore_filters", ignore_filters), ("ignore_offset", ignore_offset)):
+        for name, flag in (
+            ("ignore_filters", ignore_filters),
+            ("ignore_offset", ignore_offset),
+            ("broken", broken),
+        ):
             if not isinstance(flag, bool):
                 raise TypeError(f"{name} must be True or False, not {flag!r}")
 
         self._host = host
         self._port = port
         self._running: _ServerThread | None = None
-        self._archive = Archive(scans, seed)
+        self._archive = Archive(scans, seed, broken=broken)
         self.user = USER
         self.password = secrets.token_urlsafe(12)
         self.app = build_application(

@@ -46,6 +46,9 @@ def test_an_archive_that_nobody_closed_goes_away_with_its_last_user(folder):
 def test_its_rows_are_the_scans_as_json():
     archive = Archive(50, 3)
     for scan_type, _, scan in observe(50, 3):
+        # How a scan is made is not for the listing.
+        assert "plan" in scan
+        del scan["plan"]
         assert json.loads(archive.scan(scan_type, scan["id"])) == scan
     archive.close()
 

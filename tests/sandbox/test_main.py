@@ -57,7 +57,7 @@ def test_all_options_reach_the_sandbox(monkeypatch, capsys):
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     arguments = (
         "--host localhost --port 1234 --scans 9 --seed 5 --token-lifetime 60 --max-limit 7 "
-        "--ignore-filters --ignore-offset --latency 0.5 --failure-rate 0.25"
+        "--ignore-filters --ignore-offset --latency 0.5 --failure-rate 0.25 --broken"
     )
     assert main(arguments.split()) == 0
     assert given == {
@@ -71,6 +71,7 @@ def test_all_options_reach_the_sandbox(monkeypatch, capsys):
         "ignore_offset": True,
         "latency": 0.5,
         "failure_rate": 0.25,
+        "broken": True,
     }
     assert capsys.readouterr().out.startswith("address   http://127.0.0.1:")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers

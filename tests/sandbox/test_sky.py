@@ -1,12 +1,20 @@
 import numpy as np
 import pytest
 from astropy import units as u
-from astropy.coordinates import AltAz, EarthLocation, PrecessedGeocentric, SkyCoord, get_body
+from astropy.coordinates import (
+    AltAz,
+    EarthLocation,
+    PrecessedGeocentric,
+    SkyCoord,
+    SpectralCoord,
+    get_body,
+)
 from astropy.time import Time
 from astropy.utils import iers
 
 from grad300_sdk.sandbox import sky
 
+SITE = EarthLocation(lat=sky.LATITUDE, lon=sky.LONGITUDE, height=sky.HEIGHT)
 TIMES = Time("2025-01-30T09:30:00") + np.linspace(0, 400, 50) * u.day
 
 
@@ -43,12 +51,42 @@ def test_galactic_coordinates_are_astropys():
     assert latitude == pytest.approx(expected.b.deg, abs=1e-5)
 
 
-def test_azimuth_and_elevation_are_astropys():
-    site = EarthLocation(lat=sky.LATITUDE, lon=sky.LONGITUDE, height=sky.HEIGHT)
-    ra, dec = sky.position("casa", TIMES.jd)
-    horizon = AltAz(obstime=TIMES, location=site)
-    expected = SkyCoord(ra, dec, unit="deg").transform_to(horizon)
-    azimuth, elevation = sky.azimuth_elevation(ra, dec, TIMES.jd)
-    ours = SkyCoord(azimuth, elevation, unit="deg", frame=horizon)
-    # They differ by 25 years of precession.
-    assert ours.separation(expected).deg.max() < 0.4
+@pytest.mark.parametrize("name", sky.FIXED_SOURCES)
+def test_azimuth_and_elevation_are_astropys(name):
+    ra, dec = sky.position(name, TIMES.jd)
+    for time, *place in zip(TIMES, ra, dec, strict=True):
+        jd = np.array([time.jd])
+        of_date = sky.of_date(name, *np.array(place)[:, np.newaxis], jd)
+        azimuth, elevation = sky.azimuth_elevation(*of_date, jd)
+        horizon = AltAz(obstime=time, location=SITE)
+        ours = SkyCoord(azimuth[0], elevation[0], unit="deg", frame=horizon)
+        # Without aberration, nutation and refraction.
+        expected = SkyCoord(*place, unit="deg").transform_to(horizon)
+        assert ours.separation(expected).deg < 0.01
+
+
+def test_what_points_somewhere_points_there():
+    jd = TIMES.jd
+    ra, dec = np.linspace(0, 350, len(jd)), np.linspace(-20, 85, len(jd))
+    again = sky.equatorial(*sky.azimuth_elevation(ra, dec, jd), jd)
+    assert sky.separation(ra, dec, *again).max() < 1e-6
+    precessed = sky.of_date("casa", ra, dec, jd)
+    assert sky.separation(ra, dec, *precessed).max() > 0.3
+    assert sky.separation(ra, dec, *sky.j2000(*precessed, jd)).max() < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore:No velocity defined on frame")
+@pytest.mark.parametrize("name", sky.FIXED_SOURCES)
+def test_the_motion_in_the_local_standard_of_rest_is_astropys(name):
+    place = sky.FIXED_SOURCES[name]
+    target = SkyCoord(*(place * u.deg), distance=1 * u.Mpc)
+    line = 1420 * u.MHz
+    for time in TIMES[::5]:
+        jd = np.array([time.jd])
+        (ours,) = sky.observer_velocity(
+            *sky.of_date(name, *np.array(place)[:, np.newaxis], jd), time.jd
+        )
+        seen = SpectralCoord(line, observer=SITE.get_itrs(obstime=time), target=target)
+        at_rest = u.Quantity(seen.with_observer_stationary_relative_to("lsrk"))
+        expected = at_rest.to_value(u.km / u.s, equivalencies=u.doppler_radio(line))
+        assert ours == pytest.approx(expected, abs=0.1)

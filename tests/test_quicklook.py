@@ -28,7 +28,14 @@ from PIL import Image
 from grad300_sdk import quicklook, spectra
 from grad300_sdk.errors import DecodeError
 from grad300_sdk.fits import read_fits, read_table
-from grad300_sdk.quicklook.scales import extremes, find_dead, scale_of, thin, to_floats
+from grad300_sdk.quicklook.scales import (
+    extremes,
+    find_dead,
+    scale_of,
+    scale_of_bands,
+    thin,
+    to_floats,
+)
 from grad300_sdk.records import ScanType
 from grad300_sdk.tables import make_table
 from tests.support.fits_files import telescope_files
@@ -545,6 +552,21 @@ class TestScales:
         assert scale[2:] == (1, 3, 500)
         assert scale.extend == "both"
         assert -1.2 < scale.low < -1 < 1 < scale.high < 1.2
+
+    def test_a_source_is_in_all_sub_bands_and_a_burst_is_not(self) -> None:
+        source = 100 + 500 * np.exp(-(((np.arange(500) - 250) / 40) ** 2))
+        bands = source + np.random.default_rng(1).standard_normal((8, 500))
+        bands[3, 20:60] = 5000
+        scale = scale_of_bands(bands)
+        assert scale[2:] == (0, 40, 5000)
+        assert 600 < scale.high < 700
+        assert scale_of_bands(bands[:2]).above == 0
+
+    def test_a_line_of_two_channels_is_none(self) -> None:
+        values = np.random.default_rng(1).standard_normal(60) / 100
+        values[[30, 31]] = 1.0
+        assert scale_of(values).above == 2
+        assert scale_of(values, window=3).above == 0
 
     def test_few_values_are_all_shown(self) -> None:
         assert scale_of(np.array([0.0, 1.0, 1000.0])).high > 1000

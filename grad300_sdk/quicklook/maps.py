@@ -29,13 +29,20 @@ from grad300_sdk.quicklook.drawing import (
     plain,
     title_of,
 )
-from grad300_sdk.quicklook.scales import FEWEST_PIXELS, Floats, remove_bursts, scale_of, to_floats
+from grad300_sdk.quicklook.scales import (
+    FEWEST_PIXELS,
+    Floats,
+    remove_bursts,
+    scale_of,
+    smooth_image,
+    to_floats,
+)
 
 __all__ = ["draw_image", "draw_track"]
 
 _UNVISITED = "#b0b0b0"
 _HATCH = "////"  # in print, grey alone would be one of the colours
-_SIGNIFICANT = 5.0  # times the noise
+_SIGNIFICANT = 8.0  # times the noise
 _MOST_POINTS = 10_000
 # A position that is so much further out than nearly all the others is a fault of the drive.
 _FAR = 3.0
@@ -75,7 +82,7 @@ def draw_image(figure: FigureBase, data: Any, header: Mapping[str, Any]) -> None
     else:
         style: dict[str, Any] = {"color": "white", "linewidth": 1.5}
         halo = [Stroke(linewidth=3.5, foreground="black"), Normal()]
-        contour = axes.contour(np.ma.masked_invalid(pixels), [level], colors="white")
+        contour = axes.contour(np.ma.masked_invalid(smooth_image(pixels)), [level], colors="white")
         contour.set(linewidth=1.5, path_effects=halo)
         label = f"half maximum ({level:.5g} {unit})"
         handles.append(Line2D([], [], path_effects=halo, label=label, **style))

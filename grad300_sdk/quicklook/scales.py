@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 _IMPOSSIBLE = 1e30  # files hold values of ±1e307
 _SERIES_WINDOW = 9  # a burst of at most four samples is no signal
 _FEWEST = 20  # samples that are worth a window
+_FEWEST_BANDS = 3
 _IMAGE_WINDOW = 3
 FEWEST_PIXELS = 9  # on a side; in smaller images, a pixel may be the source
 _MOST_PIXELS = 500  # on a side, to find the scale of an image
@@ -57,18 +58,44 @@ class Scale(NamedTuple):
         return "max" if self.above else "neither"
 
 
-def scale_of(*series: Floats) -> Scale:
+def scale_of(*series: Floats, window: int = _SERIES_WINDOW) -> Scale:
     """Return the scale of some series, or of one image.
 
     It holds all values, except for bursts that would flatten the rest: those that a running median
     removes, and that are further beyond what is left than that, and its noise, is wide.
+
+    Parameters
+    ----------
+    *series : ndarray
+        The series, or the image.
+    window : int
+        The number of values in a median; a burst has less than half as many.
     """
-    found = [remove_bursts(values) for values in series]
+    found = [remove_bursts(values, window) for values in series]
     usual = np.concatenate([values for values, _ in found])
+    return _make_scale(series, usual, max((noise for _, noise in found), default=0.0))
+
+
+def scale_of_bands(bands: Floats) -> Scale:
+    """Return the scale of sub-bands, a row each, in which a burst is what the others do not have.
+
+    A source is in all of them.
+    """
+    if len(bands) < _FEWEST_BANDS:
+        return scale_of(*bands)
+    common = np.array([_median(moment) for moment in bands.T])
+    usual, _ = remove_bursts(common)
+    distance = np.abs(bands - common)
+    noise = 1.4826 * _median(distance) if np.isfinite(distance).any() else 0.0
+    return _make_scale(bands, usual, noise)
+
+
+def _make_scale(series: Iterable[Floats], usual: Floats, noise: float) -> Scale:
+    """Make the scale of series, most of whose values are these, give or take their noise."""
     if not usual.size:
         return Scale(0.0, 1.0)
     low, high = usual.min(), usual.max()
-    reach = high - low + _CERTAIN * max(noise for _, noise in found) or abs(high) / 10 or 1.0
+    reach = high - low + _CERTAIN * noise or abs(high) / 10 or 1.0
     every = np.concatenate([values[np.isfinite(values)] for values in series])
     is_below, is_above = every < low - reach, every > high + reach
     kept = every[~is_below & ~is_above]
@@ -79,19 +106,25 @@ def scale_of(*series: Floats) -> Scale:
     return Scale(low - margin, high + margin, int(is_below.sum()), int(is_above.sum()), furthest)
 
 
-def remove_bursts(values: Floats) -> tuple[Floats, float]:
+def remove_bursts(values: Floats, window: int = _SERIES_WINDOW) -> tuple[Floats, float]:
     """Return the values of a series or an image without nan and bursts, and their noise."""
     finite = smooth = values[np.isfinite(values)]
     if values.ndim == 1 and len(finite) >= _FEWEST:
-        smooth = _running_median(finite, (_SERIES_WINDOW,))
+        smooth = _running_median(finite, (window,))
     elif values.ndim == 2 and min(values.shape) >= FEWEST_PIXELS:
         step = -(-max(values.shape) // _MOST_PIXELS)
         values = values[::step, ::step]
         is_finite = np.isfinite(values)
-        finite = values[is_finite]
-        smooth = _running_median(values, (_IMAGE_WINDOW, _IMAGE_WINDOW))[is_finite]
+        finite, smooth = values[is_finite], smooth_image(values)[is_finite]
     noise = 1.4826 * np.median(np.abs(finite - smooth)) if finite.size else 0.0
     return smooth, float(noise)
+
+
+def smooth_image(pixels: Floats) -> Floats:
+    """Return the median around each pixel; a single missing pixel gets that of its neighbours."""
+    if max(pixels.shape) > _MOST_PIXELS:
+        return pixels
+    return _running_median(pixels, (_IMAGE_WINDOW, _IMAGE_WINDOW))
 
 
 def find_dead(powers: Mapping[str, Floats]) -> dict[str, float]:
@@ -142,5 +175,8 @@ def _running_median(values: Floats, window: tuple[int, ...]) -> Floats:
     padded = np.pad(values, [(size // 2,) for size in window], constant_values=np.nan)
     around = np.lib.stride_tricks.sliding_window_view(padded, window)
     ordered = np.sort(around.reshape(*values.shape, -1), axis=-1)  # nan comes last
-    middle = (np.isfinite(ordered).sum(axis=-1, keepdims=True) - 1) // 2
-    return np.asarray(np.take_along_axis(ordered, np.maximum(middle, 0), axis=-1)[..., 0])
+    count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
+    medians = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=-1)[..., 0]
+    # Where most are missing, so is what is in the middle.
+    is_missing = np.isnan(values) & (count[..., 0] <= ordered.shape[-1] // 2)
+    return np.asarray(np.where(is_missing, np.nan, medians))

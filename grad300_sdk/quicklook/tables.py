@@ -31,7 +31,14 @@ from grad300_sdk.quicklook.drawing import (
     unit_of,
 )
 from grad300_sdk.quicklook.maps import draw_track
-from grad300_sdk.quicklook.scales import Floats, extremes, find_dead, scale_of, to_floats
+from grad300_sdk.quicklook.scales import (
+    Floats,
+    extremes,
+    find_dead,
+    scale_of,
+    scale_of_bands,
+    to_floats,
+)
 
 __all__ = ["draw_line", "draw_power", "draw_spectrum"]
 
@@ -43,6 +50,7 @@ _STATUSES: dict[str, dict[str, Any]] = {
 }
 _MOST_STATUSES = 8
 _FASTEST = 400.0  # km/s; the hydrogen of the Galaxy is slower
+_LINE_WINDOW = 3  # channels; a cold cloud of hydrogen fills hardly more
 _FEWEST_CHANNELS = 5  # that are worth a panel
 
 
@@ -102,7 +110,7 @@ def _draw_bands(
     blocks, starts = extremes(
         np.array([100 * band / np.nanmedian(band) for band in bands.values()])
     )
-    scale = scale_of(*blocks)
+    scale = scale_of_bands(blocks)
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 24
     edges = np.append(times[starts], times[-1] + step) - step / 2
     drawn = axes.pcolormesh(
@@ -150,7 +158,7 @@ def draw_spectrum(figure: FigureBase, table: Table) -> None:
     for cell, (name, power) in zip(cells, powers.items(), strict=False):
         axes = figure.add_subplot(cell)
         medians = {status: _median(power[rows]) for status, rows in statuses.items()}
-        scale = scale_of(*medians.values())
+        scale = scale_of(*medians.values(), window=_LINE_WINDOW)
         for number, (status, values) in enumerate(medians.items()):
             style = _STATUSES.get(status, {"color": COLOURS[3 + number % 4], "linestyle": "-."})
             draw_curve(axes, x, values, scale, label=plain(status) or "no status", **style)
@@ -199,7 +207,7 @@ def _draw_ratio(figure: FigureBase, cells: list[Any], line: Table, names: list[s
     for cell, (title, is_shown, style) in zip(cells, panels, strict=False):
         axes = figure.add_subplot(cell)
         shown = {name: ratio[is_shown] for name, ratio in ratios.items()}
-        scale = scale_of(*shown.values())
+        scale = scale_of(*shown.values(), window=_LINE_WINDOW)
         for name, ratio in shown.items():
             draw_curve(
                 axes, x[is_shown], ratio, scale, color=_COLOURS[name], label=name, drawstyle=style

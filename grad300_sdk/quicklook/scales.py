@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -58,7 +58,7 @@ class Scale(NamedTuple):
         return "max" if self.above else "neither"
 
 
-def scale_of(*series: Floats, window: int = _SERIES_WINDOW) -> Scale:
+def scale_of(*series: Floats, window: int = _SERIES_WINDOW, known: Sequence[Floats] = ()) -> Scale:
     """Return the scale of some series, or of one image.
 
     It holds all values, except for bursts that would flatten the rest: those that a running median
@@ -70,36 +70,41 @@ def scale_of(*series: Floats, window: int = _SERIES_WINDOW) -> Scale:
         The series, or the image.
     window : int
         The number of values in a median; a burst has less than half as many.
+    known : sequence of ndarray
+        Values that are no bursts.
     """
     found = [remove_bursts(values, window) for values in series]
-    usual = np.concatenate([values for values, _ in found])
-    return _make_scale(series, usual, max((noise for _, noise in found), default=0.0))
+    usual = np.concatenate([*(values for values, _ in found), *known])
+    every = np.concatenate([values[np.isfinite(values)] for values in series])
+    if not usual.size:
+        return Scale(0.0, 1.0)
+    low, high = usual.min(), usual.max()
+    noise = max(noise for _, noise in found)
+    reach = high - low + _CERTAIN * noise or abs(high) / 10 or 1.0
+    return _make_scale(every, every[(every >= low - reach) & (every <= high + reach)])
 
 
 def scale_of_bands(bands: Floats) -> Scale:
     """Return the scale of sub-bands, a row each, in which a burst is what the others do not have.
 
-    A source is in all of them.
+    A source is in all of them, though not as bright in each.
     """
     if len(bands) < _FEWEST_BANDS:
         return scale_of(*bands)
     common = np.array([_median(moment) for moment in bands.T])
-    usual, _ = remove_bursts(common)
     distance = np.abs(bands - common)
-    noise = 1.4826 * _median(distance) if np.isfinite(distance).any() else 0.0
-    return _make_scale(bands, usual, noise)
+    noise = 1.4826 * _median(distance)
+    source = np.abs(common - _median(common))
+    is_usual = distance <= 2 * source + _CERTAIN * noise
+    return _make_scale(bands[np.isfinite(bands)], bands[is_usual])
 
 
-def _make_scale(series: Iterable[Floats], usual: Floats, noise: float) -> Scale:
-    """Make the scale of series, most of whose values are these, give or take their noise."""
+def _make_scale(every: Floats, usual: Floats) -> Scale:
+    """Make a scale that holds the usual values, and say which are beyond it."""
     if not usual.size:
         return Scale(0.0, 1.0)
-    low, high = usual.min(), usual.max()
-    reach = high - low + _CERTAIN * noise or abs(high) / 10 or 1.0
-    every = np.concatenate([values[np.isfinite(values)] for values in series])
-    is_below, is_above = every < low - reach, every > high + reach
-    kept = every[~is_below & ~is_above]
-    low, high = float(kept.min()), float(kept.max())
+    low, high = float(usual.min()), float(usual.max())
+    is_below, is_above = every < low, every > high
     beyond = every[is_below | is_above]
     furthest = float(beyond[np.argmax(np.abs(beyond))]) if beyond.size else 0.0
     margin = 0.05 * ((high - low) or abs(high) or 1.0)

@@ -35,6 +35,7 @@ from grad300_sdk.quicklook.scales import (
     Floats,
     extremes,
     find_dead,
+    remove_bursts,
     scale_of,
     scale_of_bands,
     to_floats,
@@ -200,14 +201,16 @@ def _draw_ratio(figure: FigureBase, cells: list[Any], line: Table, names: list[s
     x = _values(line, "velocity", u.km / u.s)
     ratios = {name: to_floats(line[name]) for name in names}
     is_slow = np.abs(x) <= _FASTEST
-    panels = [("Whole band", np.isfinite(x), "default")]
+    slow = [remove_bursts(ratio[is_slow], _LINE_WINDOW)[0] for ratio in ratios.values()]
+    scale = scale_of(*ratios.values(), known=slow)
+    panels = [("whole band", np.isfinite(x), scale, "default")]
     if is_slow.sum() >= _FEWEST_CHANNELS:
-        panels.append(("Around 21 cm", is_slow, "steps-mid"))
+        scale = scale_of(*(ratio[is_slow] for ratio in ratios.values()), window=_LINE_WINDOW)
+        panels.append(("around 21 cm", is_slow, scale, "steps-mid"))
     notes = []
-    for cell, (title, is_shown, style) in zip(cells, panels, strict=False):
+    for cell, (title, is_shown, scale, style) in zip(cells, panels, strict=False):
         axes = figure.add_subplot(cell)
         shown = {name: ratio[is_shown] for name, ratio in ratios.items()}
-        scale = scale_of(*shown.values(), window=_LINE_WINDOW)
         for name, ratio in shown.items():
             draw_curve(
                 axes, x[is_shown], ratio, scale, color=_COLOURS[name], label=name, drawstyle=style
@@ -217,7 +220,7 @@ def _draw_ratio(figure: FigureBase, cells: list[Any], line: Table, names: list[s
         axes.set(xlabel="LSRK velocity (km/s)", ylabel="(on - off) / off")
         axes.locator_params("x", nbins=5)
         add_legend(axes, 2)
-        notes += note_beyond(scale, f"(on - off) / off, {title.lower()}")
+        notes += note_beyond(scale, f"(on - off) / off, {title}")
     return notes
 
 

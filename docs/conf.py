@@ -15,7 +15,7 @@ project = "grad300_sdk"
 author = copyright = "The grad300_sdk developers"  # noqa: A001 - Sphinx requires this name
 version = release = grad300_sdk.__version__
 
-extensions = ["numpydoc", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {version}"
@@ -28,6 +28,11 @@ html_theme_options = {
 }
 html_sidebars: dict[str, list[str]] = {"**": []}
 html_copy_source = False
+
+nb_execution_mode = "cache"  # the notebooks hold no outputs; a cell that fails ends the build
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
 
 default_role = "py:obj"
 autodoc_member_order = "bysource"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, assert_type
 
 import httpx
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from grad300_sdk import (
     AsyncClient,
@@ -16,6 +16,7 @@ from grad300_sdk import (
     Grad300Client,
     ScanRecord,
     ScanType,
+    quicklook,
     read,
     read_fits,
     read_table,
@@ -133,3 +134,9 @@ def on_disk(path: Path, content: bytes, file: BinaryIO) -> None:
         read_table(source)
         read_fits(source)
         assert_type(repair(source, "copy.fits", overwrite=True), Path)
+
+
+def pictures(data: object, figure: Figure, part: SubFigure) -> None:
+    assert_type(quicklook.plot(data), Figure)
+    assert_type(quicklook.plot(data, figure=figure), Figure)
+    assert_type(quicklook.plot(data, figure=part), SubFigure)

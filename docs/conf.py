@@ -29,8 +29,8 @@ html_theme_options = {
 html_sidebars: dict[str, list[str]] = {"**": []}
 html_copy_source = False
 
-nb_execution_mode = "cache"  # the notebooks hold no outputs; a cell that fails ends the build
-nb_execution_raise_on_error = True
+nb_execution_mode = "force"  # a cache would not notice that the SDK has changed
+nb_execution_raise_on_error = True  # the notebooks hold no outputs
 nb_execution_timeout = 120
 nb_merge_streams = True
 

@@ -144,6 +144,9 @@ BAD_DATES = spectrum()
 BAD_DATES["JD"] = 1e307
 HALF_BAD = np.where(EVERY % 40 == 0, 1e307, 30.0)
 
+LOST = spectra.on_off(spectrum())
+LOST["velocity"] *= np.nan
+
 DATA: dict[str, Any] = {
     "a TPI": tpi(),
     "one row": tpi(1),
@@ -161,6 +164,10 @@ DATA: dict[str, Any] = {
     "powers that are nan": tpi(RIGHT_POL=np.full(500, np.nan), LEFT_POL=np.full(500, np.nan)),
     "no power": tpi(RIGHT_POL=np.zeros(500), LEFT_POL=np.zeros(500))["JD", "RIGHT_POL"],
     "masked cells": MASKED,
+    "one moment": tpi(JD=np.full(500, BEGIN)),
+    "power where the pointing is missing": tpi(
+        Azimuth=np.where(EVERY < 250, 170, np.nan), RIGHT_POL=np.where(EVERY < 250, np.nan, 1600)
+    ),
     "odd texts": ODD,
     "a spectrum": spectrum(),
     "a spectrum without off": spectrum(("on", "cal")),
@@ -172,6 +179,8 @@ DATA: dict[str, Any] = {
     "a spectrum without a pointing": spectrum()["STATUS", "RIGHT_POL", "LEFT_POL"],
     "a spectrum of another century": BAD_DATES,
     "a spectrum of four channels": spectrum(channels=4),
+    "a spectrum of one channel": spectrum(channels=1),
+    "a line without velocities": LOST,
     "a line": spectra.on_off(spectrum()),
     "a line without rows": spectra.on_off(spectrum())[:0],
     "an image": image(sun()),
@@ -268,6 +277,8 @@ class TestAnything:
         assert left.axes
         assert right.axes
         figure.savefig(io.BytesIO(), format="svg")
+        [part] = Figure().subfigures(1, 1, squeeze=False).flat
+        assert quicklook.plot(listing(), figure=part) is part
 
     def test_a_notebook_shows_it(self) -> None:
         content = quicklook.plot(tpi())._repr_png_()  # type: ignore[attr-defined]

@@ -82,8 +82,9 @@ def plot(data: Any, *, figure: FigureBase | None = None) -> FigureBase:
     draw, *arguments = _choose(data)
     if figure is None:
         figure = NotebookFigure(figsize=_SIZE)
-    if isinstance(figure, Figure) and figure.get_layout_engine() is None:
-        figure.set_layout_engine("constrained")
+    root: Any = figure.get_figure(root=True)
+    if root.get_layout_engine() is None:
+        root.set_layout_engine("constrained")
     draw(figure, *arguments)
     return figure
 

@@ -66,7 +66,8 @@ def draw_power(figure: FigureBase, table: Table) -> None:
         add_message(figure, "There is no power to draw." if len(table) else "There are no rows.")
         add_notes(figure, notes)
         return
-    track = _find_track(table) if powers else None
+    brightest = max(powers, key=lambda name: float(np.nanmedian(powers[name])), default=None)
+    track = None if brightest is None else _find_track(table, powers[brightest])
     times = np.arange(len(table), dtype=float) if days is None else days
     columns = 1 if track is None else 2
     grid = figure.add_gridspec(
@@ -95,12 +96,11 @@ def draw_power(figure: FigureBase, table: Table) -> None:
             each.tick_params(labelbottom=False)
     if days is None:
         notes.append("The table does not say when it was measured.")
-    if track is None:
+    if brightest is None or track is None:
         notes.append("The table does not say where the telescope pointed.")
     else:
-        name = max(powers, key=lambda name: float(np.nanmedian(powers[name])))
-        label = f"{name} {unit_of(table[name])}"
-        notes += draw_track(figure, grid[:, 1], track, powers[name], label)
+        label = f"{brightest} {unit_of(table[brightest])}"
+        notes += draw_track(figure, grid[:, 1], track, powers[brightest], label)
     add_notes(figure, notes)
 
 
@@ -145,13 +145,13 @@ def draw_spectrum(figure: FigureBase, table: Table) -> None:
     try:
         line = spectra.on_off(_with_sound_dates(table)) if "STATUS" in table.colnames else None
         reason = "the table has no column 'STATUS'"
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:  # a single channel has no width
         line, reason = None, str(error)
     if line is None:
         notes.append(f"There is no (on - off) / off: {plain(reason, 200)}.")
     try:
         x, label = spectra.frequency(table).to_value(u.MHz), "Frequency (MHz)"
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         x, label = np.arange(next(iter(powers.values())).shape[1], dtype=float), "Channel"
         notes.append(f"There are no frequencies: {plain(error, 200)}.")
     grid = figure.add_gridspec(1 if line is None else 2, 2)
@@ -166,7 +166,8 @@ def draw_spectrum(figure: FigureBase, table: Table) -> None:
         if label != "Channel":
             rest = spectra.HYDROGEN_LINE.to_value(u.MHz)
             axes.axvline(rest, color="grey", linewidth=1.0, linestyle="-.", label="21 cm line")
-        axes.set(ylim=scale[:2], xlim=(x[0], x[-1]), xlabel=label)
+        axes.margins(x=0)
+        axes.set(ylim=scale[:2], xlabel=label)
         label_power(axes, name, table[name])
         add_legend(axes, 4)
         notes += note_beyond(scale, name)
@@ -176,7 +177,7 @@ def draw_spectrum(figure: FigureBase, table: Table) -> None:
 
 
 def draw_line(figure: FigureBase, line: Table) -> None:
-    """Draw what `spectra.on_off` returns: against frequency, and against velocity below."""
+    """Draw what `spectra.on_off` returns, against velocity: the band, and what is near 21 cm."""
     add_title(figure, title_of(line.meta, "(on - off) / off"))
     names = [
         name
@@ -188,11 +189,11 @@ def draw_line(figure: FigureBase, line: Table) -> None:
         for name in spectra.POLARISATIONS
         if name in line.colnames and name not in names and len(line)
     ]
-    if names:
+    if names and np.isfinite(_values(line, "velocity", u.km / u.s)).any():
         grid = figure.add_gridspec(2, 1)
         notes += _draw_ratio(figure, [grid[0], grid[1]], line, names)
     else:
-        add_message(figure, "There is no power to draw." if len(line) else "There are no rows.")
+        add_message(figure, "There is nothing to draw." if len(line) else "There are no rows.")
     add_notes(figure, notes)
 
 
@@ -216,8 +217,8 @@ def _draw_ratio(figure: FigureBase, cells: list[Any], line: Table, names: list[s
                 axes, x[is_shown], ratio, scale, color=_COLOURS[name], label=name, drawstyle=style
             )
         axes.axvline(0.0, color="grey", linewidth=1.0, linestyle="-.")
-        axes.set(ylim=scale[:2], xlim=(np.min(x[is_shown]), np.max(x[is_shown])))
-        axes.set(xlabel="LSRK velocity (km/s)", ylabel="(on - off) / off")
+        axes.margins(x=0)
+        axes.set(ylim=scale[:2], xlabel="LSRK velocity (km/s)", ylabel="(on - off) / off")
         axes.locator_params("x", nbins=5)
         add_legend(axes, 2)
         notes += note_beyond(scale, f"(on - off) / off, {title}")
@@ -257,12 +258,13 @@ def _with_sound_dates(table: Table) -> Table:
     return copy
 
 
-def _find_track(table: Table) -> SkyCoord | None:
+def _find_track(table: Table, power: Floats) -> SkyCoord | None:
+    """Return where the telescope pointed; None if that is not known where there is power."""
     try:
         track = sky.track(_with_sound_dates(table))
     except ValueError:
         return None
-    return track if np.isfinite(track.ra.deg).any() else None
+    return track if np.isfinite(track.ra.deg + power).any() else None
 
 
 def _group(table: Table) -> dict[str, Any]:

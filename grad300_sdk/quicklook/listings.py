@@ -47,8 +47,8 @@ def draw_listing(figure: FigureBase, listing: Table) -> None:
         add_message(figure, f"There {what}." if not len(listing) else f"The scans {what}.")
         return
     grid = figure.add_gridspec(rows, 1)
-    # Most frequent first, so that they are on top.
-    names = [name for name, _ in Counter(sources.tolist()).most_common()]
+    names = [name for name, _ in Counter(sources.tolist()).most_common() if name != _OTHERS]
+    names += [_OTHERS] * bool((sources == _OTHERS).any())
     kinds = sorted(set(types.tolist()), key=lambda kind: ([*_MARKERS, kind].index(kind), kind))
     if is_dated.any():
         axes = figure.add_subplot(grid[0])
@@ -69,7 +69,7 @@ def draw_listing(figure: FigureBase, listing: Table) -> None:
         axes.grid(color="grey", alpha=0.3, linestyle=":")
     handles = [_handle(kind, _MARKERS.get(kind, _OTHER_MARKER), "none") for kind in kinds]
     handles += [_handle(name, "o", _colour(place)) for place, name in enumerate(names)]
-    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize="small")
+    figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize="small")
     missing = [("date", (~is_dated).sum()), ("position", (~is_placed).sum())]
     add_notes(
         figure,

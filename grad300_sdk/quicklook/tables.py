@@ -112,7 +112,7 @@ def _draw_bands(
         np.array([100 * band / np.nanmedian(band) for band in bands.values()])
     )
     scale = scale_of_bands(blocks)
-    step = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 24
+    step = (float(np.median(np.diff(times))) if len(times) > 1 else 0.0) or 1 / 24
     edges = np.append(times[starts], times[-1] + step) - step / 2
     drawn = axes.pcolormesh(
         edges,

@@ -201,6 +201,8 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ------
         ImportError
             If matplotlib is not installed; the extra ``plot`` installs it.
+        TypeError
+            If the file holds neither an image nor a table of the telescope.
         DecodeError
             If what the server sent can't be read.
 

@@ -44,8 +44,10 @@ _UNVISITED = "#b0b0b0"
 _HATCH = "////"  # in print, grey alone would be one of the colours
 _SIGNIFICANT = 8.0  # times the noise
 _MOST_POINTS = 10_000
-# A position that is so much further out than nearly all the others is a fault of the drive.
+# A position that is so much further out than nearly all the others, and further than the telescope
+# turns on its way to a source, is a fault of the drive.
 _FAR = 3.0
+_FAR_AWAY = 20.0  # degrees
 
 
 def draw_image(figure: FigureBase, data: Any, header: Mapping[str, Any]) -> None:
@@ -113,7 +115,7 @@ def draw_track(
         track.cartesian.mean().represent_as(UnitSphericalRepresentation), frame=track.frame
     )
     distance = track.separation(middle).deg
-    is_near = distance <= max(_FAR * np.percentile(distance, 95), BEAM_WIDTH)
+    is_near = distance <= max(_FAR * np.percentile(distance, 95), _FAR_AWAY)
     track, power = track[is_near], power[is_near]
     step = -(-len(power) // _MOST_POINTS)
     wcs = WCS(naxis=2)

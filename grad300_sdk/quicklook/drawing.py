@@ -53,6 +53,11 @@ BEAM_WIDTH = 4.0338  # degrees: BMAJ in the telescope's images; tables do not ha
 _CENTURIES = 2415020.5, 2488069.5  # Julian dates of 1900 and 2100
 _UNIX_EPOCH = 2440587.5  # the Julian date of 1970
 _CHARACTERS_PER_INCH = 14  # of a note
+# Of the axes of a map, by what FITS calls the first of them.
+_LABELS = {
+    "RA": ("Right ascension (hours)", "Declination (degrees)"),
+    "GLON": ("Galactic longitude (degrees)", "Galactic latitude (degrees)"),
+}
 # Light around dark: what is drawn so can be seen on every colour.
 _HALO = (Stroke(linewidth=3.5, foreground="white"), Normal())
 
@@ -219,9 +224,10 @@ def add_sky_axes(figure: FigureBase, cell: Any, wcs: WCS) -> Any:
     axes: Any = figure.add_subplot(cell, projection=wcs)
     axes.grid(color="grey", alpha=0.4, linestyle=":")
     longitude, latitude = axes.coords[wcs.wcs.lng], axes.coords[wcs.wcs.lat]
-    if wcs.wcs.ctype[wcs.wcs.lng].startswith("RA"):
-        longitude.set_axislabel("Right ascension (hours)")
-        latitude.set_axislabel("Declination (degrees)")
+    labels = _LABELS.get(wcs.wcs.ctype[wcs.wcs.lng][:4].rstrip("-"))
+    if labels is not None:
+        longitude.set_axislabel(labels[0])
+        latitude.set_axislabel(labels[1])
     for coordinate, side in ((longitude, "b"), (latitude, "l")):
         coordinate.set_ticklabel(exclude_overlapping=True, fontsize="small")
         coordinate.set_ticks_position(side)

@@ -127,6 +127,8 @@ def track(table: Table) -> SkyCoord:
     moments = np.ma.filled(table["JD"], np.nan)
     azimuth, elevation = (_degrees(table[name]) for name in ("Azimuth", "Elevation"))
     is_possible = np.isfinite(moments) & (np.abs(azimuth) <= 360) & (np.abs(elevation) <= 90)
+    for angle in (azimuth, elevation):  # 2.9e-310, as files hold, is not what a drive reports
+        is_possible &= (angle == 0) | (np.abs(angle) >= np.finfo(float).tiny)
     positions = np.full((2, len(table)), np.nan)
     if is_possible.any():
         with earth_rotation():

@@ -88,12 +88,14 @@ class TestTrack:
         assert sky.track(table).separation(star).max() < 0.1 * u.arcsec
 
     def test_where_the_pointing_is_impossible(self) -> None:
-        table = pointing(2_460_718.5, 6)
+        table = pointing(2_460_718.5, 7)
         table["Elevation"][0] = 90.01
         table["Azimuth"][1] = 1e307
         table["Elevation"][2] = np.nan
-        table["JD"] = MaskedColumn(table["JD"], mask=[0, 0, 0, 1, 0, 0])
-        assert np.isnan(sky.track(table).ra).tolist() == [True] * 4 + [False] * 2
+        table["JD"] = MaskedColumn(table["JD"], mask=[0, 0, 0, 1, 0, 0, 0])
+        table["Azimuth"][4] = 2.9e-310
+        table["Azimuth"][5] = 0.0
+        assert np.isnan(sky.track(table).ra).tolist() == [True] * 5 + [False] * 2
 
     def test_a_table_without_rows(self) -> None:
         assert sky.track(pointing(2_460_718.5, 1)[:0]).shape == (0,)

@@ -1,0 +1,77 @@
+"""Errors, warnings and log records, each as one line."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from typer.exceptions import TyperException
+
+from grad300_sdk.command_line.output import one_line, write_message
+
+__all__ = [
+    "describe_error",
+    "describe_wrong_usage",
+    "log_to_standard_error",
+    "show_warning",
+    "with_option_names",
+]
+
+# The SDK's parameters that have another name on the command line.
+_OPTION_NAMES = {
+    "base_url": "--base-url",
+    "date_from": "--from",
+    "date_to": "--to",
+    "max_results": "--max-results",
+    "overwrite=True": "--overwrite",
+    "scan_id": "ID",
+}
+
+
+def describe_error(error: Exception) -> str:
+    """Return a description of an error; one that is not expected includes its type."""
+    from grad300_sdk.client import CREDENTIAL_ARGUMENTS
+    from grad300_sdk.errors import Grad300APIError, Grad300Error
+
+    if isinstance(error, Grad300APIError):
+        notes = " ".join(getattr(error, "__notes__", ()))
+        return f"{error}; {notes.replace(CREDENTIAL_ARGUMENTS, '--user or --token-file')}"
+    known = isinstance(error, Grad300Error | OSError | ImportError)
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def with_option_names(text: str) -> str:
+    """Return a message of the SDK with its parameters replaced by the command line's options."""
+    if "configuration file" in text:
+        return text
+    return re.sub(
+        rf"(?<!conf\.)({'|'.join(_OPTION_NAMES)})", lambda match: _OPTION_NAMES[match[0]], text
+    )
+
+
+def describe_wrong_usage(error: TyperException) -> str:
+    """Return a description of wrong usage, with a hint on how to correct it."""
+    path = getattr(getattr(error, "ctx", None), "command_path", "grad300")
+    message = error.format_message().rstrip(".")
+    see = " See" if message.endswith("?") else "; see"
+    return f"{message}{see} '{path} --help'"
+
+
+def show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+    """Write a warning as one line."""
+    write_message(f"warning: {message}")
+
+
+class _OneLineFormatter(logging.Formatter):
+    """A formatter that writes each log record as one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.name}: {one_line(record.getMessage())}"
+
+
+def log_to_standard_error(level: int) -> None:
+    """Write log records from a level on, one line each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLineFormatter())
+    logging.basicConfig(level=level, handlers=[handler])

@@ -1,0 +1,141 @@
+"""The options of all commands, and those that several commands share."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, BadParameter, Option
+
+from grad300_sdk.command_line.output import one_line
+
+if TYPE_CHECKING:
+    from grad300_sdk.client import Client
+
+__all__ = [
+    "FromOption",
+    "GlobalOptions",
+    "MaxResultsOption",
+    "ScanNameOption",
+    "SourceOption",
+    "ToOption",
+    "TypeArgument",
+    "global_options_first",
+    "parse_integer",
+    "parse_number",
+]
+
+# The options of all commands, which may stand before or after the command.
+_GLOBAL_VALUES = ("--base-url", "--token-file", "--user")
+_GLOBAL_FLAGS = ("--password-stdin", "--quiet", "-q", "--verbose", "-v")
+
+
+def global_options_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the options of all commands before the command."""
+    first: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument in _GLOBAL_FLAGS:
+            first.append(argument)
+        elif argument in _GLOBAL_VALUES:
+            value = next(rest, None)
+            if value is None:
+                raise ValueError(f"{argument} needs a value")
+            first.append(f"{argument}={value}")
+        elif argument.partition("=")[0] in _GLOBAL_VALUES:
+            first.append(argument)
+        else:
+            others.append(argument)
+    return first + others
+
+
+@dataclass
+class GlobalOptions:
+    """The options of all commands."""
+
+    base_url: str | None
+    token_file: Path | None
+    user: str | None
+    password_stdin: bool
+    is_quiet: bool
+
+    def make_client(self) -> Client:
+        """Make a client, asking for the password of the user, if any."""
+        from grad300_sdk.client import Client
+
+        return Client(
+            self.base_url,
+            token_file=self.token_file,
+            user=self.user,
+            password=None if self.user is None else self._password(self.user),
+        )
+
+    def _password(self, user: str) -> str:
+        if not (self.password_stdin or sys.stdin.isatty()):
+            raise ValueError(
+                "there is no terminal to enter the password on; use --password-stdin to read it "
+                "from standard input"
+            )
+        try:
+            if self.password_stdin:
+                password = sys.stdin.readline().rstrip("\r\n")
+            else:
+                password = getpass.getpass(f"Password of {one_line(user)}: ")
+        except EOFError:
+            password = ""
+        except UnicodeError:  # its message contains a part of the password
+            raise ValueError(
+                "the password is not valid text in the encoding of standard input"
+            ) from None
+        if not password:
+            raise ValueError("the password is empty")
+        return password
+
+
+# Typer's own messages are those of the library that it checks values with.
+def parse_integer(text: str) -> int:
+    """Parse an integer."""
+    try:
+        return int(text)
+    except ValueError:
+        raise BadParameter(f"{text!r} is not an integer") from None
+
+
+def parse_number(text: str) -> float:
+    """Parse a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise BadParameter(f"{text!r} is not a number") from None
+
+
+def complete_scan_type() -> list[str]:
+    """Return the scan types."""
+    return ["TPI", "Images", "Spectrum", "OnOff"]
+
+
+TypeArgument = Annotated[
+    str | None,
+    Argument(
+        metavar="TYPE",
+        help="TPI, Images, Spectrum or OnOff; by default, all four types.",
+        autocompletion=complete_scan_type,
+        show_default=False,
+    ),
+]
+SourceOption = Annotated[str | None, Option(metavar="S", help="Part of the source's name.")]
+ScanNameOption = Annotated[str | None, Option(metavar="N", help="Part of the file's name.")]
+FromOption = Annotated[
+    str | None, Option("--from", metavar="DATE", help="Earliest date, such as 2025-02-04.")
+]
+ToOption = Annotated[str | None, Option("--to", metavar="DATE", help="Latest date.")]
+MaxResultsOption = Annotated[
+    int | None, Option(metavar="N", help="Maximum number of scans.", parser=parse_integer)
+]

@@ -32,7 +32,7 @@ PUBLIC_NAMES = {
     "grad300_sdk.engine": {
         *("Anonymous", "Async", "Basic", "Call", "CallableNode", "Chunks", "ClientOptions"),
         *("Comparison", "CredentialChain", "Credentials", "Exclusive", "FileContent"),
-        *("Flow", "Gather", "Items", "ItemsFlow", "Login", "M", "Node", "OnRetry"),
+        *("Flow", "Gather", "Items", "ItemsFlow", "KeptLogin", "Login", "M", "Node", "OnRetry"),
         *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink", "Sleep"),
         *("Sync", "Token", "TokenFile", "Tree", "TreeLine", "call_attributes", "check_base_url"),
         *("check_integer", "check_path", "check_positive", "child", "decode_error"),

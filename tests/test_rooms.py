@@ -38,11 +38,11 @@ grad300_sdk/
     downloads/        names  layout  progress  partial  save  bulk
     cache  local_files
     resources/        login  files  paging  watching  scans  openapi
-    client  flat  filesystem
+    logins  client  flat  filesystem
     sandbox/          sky  hydrogen  scans  tracks  receiver  faults  files  observing
                       archive  application  server  __main__
-    command_line/     output  errors  options  formats  requests  listings  downloads  sandbox
-                      application
+    command_line/     output  errors  options  formats  accounts  requests  listings  downloads
+                      sandbox  application
     pytest_plugin  __main__
 """
 

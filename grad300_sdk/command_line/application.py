@@ -12,6 +12,7 @@ from typing import Annotated
 from typer import Context, Exit, Option, Typer
 from typer.exceptions import TyperException
 
+from grad300_sdk.command_line.accounts import login, logout, whoami
 from grad300_sdk.command_line.downloads import download
 from grad300_sdk.command_line.errors import (
     describe_error,
@@ -27,7 +28,7 @@ from grad300_sdk.command_line.requests import get, tree
 from grad300_sdk.command_line.sandbox import sandbox
 from grad300_sdk.version import __version__
 
-__all__ = ["run"]
+__all__ = ["COMMANDS", "run"]
 
 app = Typer(
     help="Access the archive of the GRAD300 radio telescope.",
@@ -38,14 +39,17 @@ app = Typer(
 )
 
 # The commands in the order of the help, each with its example.
-_COMMANDS: dict[Callable[..., object], str] = {
-    tree: "grad300 tree | grep download",
-    get: "grad300 get /scans/TPI/ --param limit=3 --param source=sun",
+COMMANDS: dict[Callable[..., object], str] = {
+    login: "grad300 login --user student@example.com",
+    logout: "grad300 logout",
+    whoami: "grad300 whoami",
     scans: "grad300 scans TPI --source sun --from 2025-02-01 --format csv",
     download: "grad300 download TPI 3 14 15 --dir scans",
+    get: "grad300 get /scans/TPI/ --param limit=3 --param source=sun",
+    tree: "grad300 tree | grep download",
     sandbox: "grad300 sandbox --scans 500 --seed 7",
 }
-for command, example in _COMMANDS.items():
+for command, example in COMMANDS.items():
     app.command(epilog=f"Example: {example}")(command)
 
 

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 from grad300_sdk.command_line.output import one_line, write_message
 
 __all__ = [
+    "CommandError",
     "describe_error",
     "describe_wrong_usage",
     "log_to_standard_error",
@@ -27,17 +28,23 @@ _OPTION_NAMES = {
     "overwrite=True": "--overwrite",
     "scan_id": "ID",
 }
+# How to provide credentials on the command line.
+_CREDENTIALS_HINT = "Log in with 'grad300 login', or use --user or --token-file."
+
+
+class CommandError(Exception):
+    """A failure whose message says all that the user needs."""
 
 
 def describe_error(error: Exception) -> str:
     """Return a description of an error; one that is not expected includes its type."""
-    from grad300_sdk.client import CREDENTIAL_ARGUMENTS
+    from grad300_sdk.client import CREDENTIALS_HINT
     from grad300_sdk.errors import Grad300APIError, Grad300Error
 
     if isinstance(error, Grad300APIError):
         notes = " ".join(getattr(error, "__notes__", ()))
-        return f"{error}; {notes.replace(CREDENTIAL_ARGUMENTS, '--user or --token-file')}"
-    known = isinstance(error, Grad300Error | OSError | ImportError)
+        return f"{error}; {notes.replace(CREDENTIALS_HINT, _CREDENTIALS_HINT)}"
+    known = isinstance(error, CommandError | Grad300Error | OSError | ImportError)
     return str(error) if known else f"{type(error).__name__}: {error}"
 
 

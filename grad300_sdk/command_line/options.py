@@ -67,17 +67,28 @@ class GlobalOptions:
     is_quiet: bool
 
     def make_client(self) -> Client:
-        """Make a client, asking for the password of the user, if any."""
+        """Make a client; ask for the user's password, unless a login of the user is kept."""
         from grad300_sdk.client import Client
 
-        return Client(
-            self.base_url,
-            token_file=self.token_file,
-            user=self.user,
-            password=None if self.user is None else self._password(self.user),
-        )
+        user, password = self.user, None
+        if user is not None:
+            if not self.password_stdin and self._has_login(user):
+                user = None
+            else:
+                password = self.ask_password(user)
+        return Client(self.base_url, token_file=self.token_file, user=user, password=password)
 
-    def _password(self, user: str) -> str:
+    def _has_login(self, user: str) -> bool:
+        """Return whether a login of a user is kept for the server."""
+        from grad300_sdk.client import Client
+        from grad300_sdk.logins import load_login
+
+        with Client(self.base_url, force_noauth=True) as client:
+            saved = load_login(client.base_api_url)
+        return saved is not None and saved.user == user and not saved.is_expired
+
+    def ask_password(self, user: str) -> str:
+        """Return the password of a user, from the terminal or from standard input."""
         if not (self.password_stdin or sys.stdin.isatty()):
             raise ValueError(
                 "there is no terminal to enter the password on; use --password-stdin to read it "
@@ -89,6 +100,7 @@ class GlobalOptions:
             else:
                 password = getpass.getpass(f"Password of {one_line(user)}: ")
         except EOFError:
+            sys.stderr.write("\n")  # the cursor is behind the prompt
             password = ""
         except UnicodeError:  # its message contains a part of the password
             raise ValueError(

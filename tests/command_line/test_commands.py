@@ -12,8 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 from typing import Any
@@ -26,136 +24,14 @@ from sybil.parsers.rest import CodeBlockParser
 from grad300_sdk import Client, __version__
 from grad300_sdk import __main__ as main_module
 from grad300_sdk.command_line import run
+from grad300_sdk.command_line.application import COMMANDS
 from grad300_sdk.sandbox import Sandbox
-from tests.support.wire import STALL, Received, Wire, answer
-
-COMMAND = [sys.executable, "-W", "error", "-m", "grad300_sdk"]
-# Runs a command on a pseudo-terminal whose width is the first argument, and copies what the
-# terminal shows to standard output.
-ON_TERMINAL = [
-    sys.executable,
-    "-c",
-    "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))",
-    *("sh", "-c", 'stty rows 24 cols "$0"; exec "$@"'),
-]
-HOSTILE = "<script>\x1b[31m[red]\x07\u202e\xad\U000e0041\x85x\ny\rz"
-
-posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need POSIX")
-
-
-@dataclass
-class Done:
-    """The outcome of a command."""
-
-    status: int
-    output: str
-    errors: str
-
-    @property
-    def error(self) -> str:
-        """The one line of the error message."""
-        assert self.output == ""
-        assert self.errors.startswith("grad300: ")
-        assert self.errors.count("\n") == 1
-        return self.errors.removeprefix("grad300: ").rstrip("\n")
-
-
-@pytest.fixture
-def here(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Return a function that runs a command in this process."""
-
-    def call(*arguments: object) -> Done:
-        capfd.readouterr()
-        status = run([str(argument) for argument in arguments])
-        output, errors = capfd.readouterr()
-        return Done(status, output, errors)
-
-    return call
-
-
-def piped(*arguments: object, given: str = "", **environment: str) -> Done:
-    """Run a command in a process of its own, with pipes."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        input=given.encode(),
-        capture_output=True,
-        timeout=60,
-        env={**os.environ, **environment},
-    )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def shown(
-    *arguments: object, columns: int = 80, answers: tuple[tuple[str, str], ...] = ()
-) -> tuple[int, str]:
-    """Run a command on a terminal; `answers` pairs prompts with what the user types."""
-    process = subprocess.Popen(
-        [*ON_TERMINAL, str(columns), *COMMAND, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={"TERM": "xterm", **os.environ},
-    )
-    with process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        seen = b""
-        for prompt, typed in answers:
-            while not seen.endswith(prompt.encode()):
-                piece = process.stdout.read(1)
-                assert piece, f"{prompt!r} is not in {seen!r}"
-                seen += piece
-            process.stdin.write(typed.encode())
-            process.stdin.flush()
-        rest, _ = process.communicate(timeout=60)
-    return process.returncode, (seen + rest).decode().replace("\r\n", "\n")
-
-
-@pytest.fixture(scope="session")
-def token_file(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with Client(sandbox.url) as client:
-        token = client.login(sandbox.user, sandbox.password)
-    path = tmp_path_factory.mktemp("token") / "token"
-    path.write_text(token)
-    return path
-
-
-@pytest.fixture
-def access(sandbox: Sandbox, token_file: Path) -> tuple[str, ...]:
-    """Return the options that give a command access to the sandbox."""
-    return "--base-url", sandbox.url, "--token-file", str(token_file)
-
-
-@pytest.fixture
-def by_password(sandbox: Sandbox) -> tuple[str, ...]:
-    return "--base-url", sandbox.url, "--user", sandbox.user
-
-
-def hostile_answers(request: Received) -> Any:
-    """Answer like an archive with one scan, all of whose texts are hostile."""
-    row = {"id": 1, "file_name": HOSTILE, "object": "[red]sun", "comment": HOSTILE, "size": 3}
-    if request.target.endswith("/download"):
-        return answer(b"\x1b[31mno FITS file\n")
-    if request.target.startswith("/api/v1/broken"):
-        body = json.dumps({"detail": HOSTILE}).encode()
-        return answer(body, "500 Oh", Content_Type="application/json")
-    is_listing = "/scans/TPI/?" in request.target
-    rows: Any = [row] if is_listing and "offset=0" in request.target else []
-    return answer(json.dumps(rows if is_listing else row).encode())
-
-
-@pytest.fixture
-def hostile() -> Iterator[tuple[str, ...]]:
-    with Wire(answerer=hostile_answers) as wire:
-        yield "--base-url", wire.url
-
-
-def is_harmless(text: str, *, keeps: str = "\n") -> bool:
-    """Return whether a terminal can safely show a text unchanged."""
-    return all(letter in keeps or letter.isprintable() for letter in text)
+from tests.support.commands import COMMAND, HOSTILE, Done, is_harmless, piped, posix, shown
+from tests.support.wire import STALL, Wire, answer
 
 
 class TestUsage:
-    COMMANDS = ("tree", "get", "scans", "download", "sandbox")
+    COMMANDS = tuple(command.__name__ for command in COMMANDS)
 
     def test_help_names_the_commands(self, here):
         done = here("--help")
@@ -419,8 +295,8 @@ class TestAccess:
         assert done.status == 1
         assert done.error.startswith("Not authenticated; GET ")
         assert done.error.endswith(
-            "answered 401. No credentials were sent. Pass --user or --token-file, "
-            "or add the server to your netrc file."
+            "answered 401. No credentials were sent. Log in with 'grad300 login', "
+            "or use --user or --token-file."
         )
 
     def test_those_of_the_environment_are_found(self, sandbox, token_file):
@@ -1147,7 +1023,7 @@ def test_the_examples_in_the_documentation_run(shell, page):
                 return f"{command}\nshows\n{shown}"
         return None
 
-    path = Path(__file__).parents[1] / page
+    path = Path(__file__).parents[2] / page
     examples = list(Sybil([CodeBlockParser("console", run_commands)]).parse(path).examples())
     assert examples
     for example in examples:

@@ -84,6 +84,7 @@ class TestPublicNames:
 
 
 OF_EXTRAS = {
+    ("grad300_sdk.command_line", "pyarrow"),
     ("grad300_sdk.command_line", "rich"),
     ("grad300_sdk.command_line", "typer"),
     ("grad300_sdk.downloads.progress", "tqdm"),

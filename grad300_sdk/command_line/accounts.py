@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typer import Context
 
 from grad300_sdk.command_line.errors import CommandError
-from grad300_sdk.command_line.output import one_line, write_message, write_output
+from grad300_sdk.command_line.output import end_line, one_line, write_message, write_output
 
 __all__ = ["login", "logout", "whoami"]
 
@@ -77,7 +77,7 @@ def _ask_for_user() -> str:
     sys.stderr.flush()
     line = sys.stdin.readline()
     if not line:
-        sys.stderr.write("\n")  # the cursor is behind the prompt
+        end_line()
     user = line.strip()
     if not user:
         raise ValueError("no account was entered")

@@ -15,6 +15,7 @@ from grad300_sdk.command_line.options import (
     SourceOption,
     ToOption,
     TypeArgument,
+    as_filters,
     parse_integer,
 )
 from grad300_sdk.command_line.output import FAILED, one_line, write_message, write_output
@@ -48,13 +49,7 @@ def download(
 
     Prints the path of each file. Skips files that exist with the size that the archive lists.
     """
-    filters = {
-        "source": source,
-        "scan_name": scan_name,
-        "date_from": date_from,
-        "date_to": date_to,
-        "max_results": max_results,
-    }
+    filters = as_filters(source, scan_name, date_from, date_to, max_results)
     if scan_type is not None and not ids and scan_type.isdecimal():
         raise ValueError(f"the TYPE of the scan must precede its ID, as in 'TPI {scan_type}'")
     if bool(ids) == any(filters.values()):

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
+import re
 from enum import StrEnum
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
-from typer import BadParameter, style
+from typer import BadParameter
 
-from grad300_sdk.command_line.output import write_message
+from grad300_sdk.command_line.terminal import bold, cut, show, text_width
 
 __all__ = [
+    "BINARY_FORMATS",
     "Format",
+    "as_aligned_text",
     "as_data",
+    "as_terminal_text",
     "check_output",
+    "complete_columns",
     "complete_format",
     "parse_format",
     "select_columns",
 ]
 
-# The columns to fit on a terminal first.
-_PREFERRED_COLUMNS = ("id", "scan_type", "file_name", "source", "size", "date")
+# The columns that come first on a terminal; the others follow as they are in the table.
+_FIRST_COLUMNS = ("id", "scan_type", "date", "source", "size", "file_name", "ra", "dec")
+# Those of the archive, in the order of its tables; a server may have others.
+_KNOWN_COLUMNS = (
+    *("id", "scan_type", "file_name", "file_path", "size", "source", "ra", "dec", "date"),
+    *("date_obs", "date_end", "gain", "comment", "ctime", "mtime", "azimuth", "elevation"),
+    "nsamples",
+)
 _COLUMN_GAP = "  "
-_MAX_CELL_LENGTH = 60  # on a terminal; the file names of the telescope are shorter
+_MAX_CELL_WIDTH = 61  # on a terminal; the file names of the telescope are shorter
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}")
 
 
 class Format(StrEnum):
@@ -38,8 +47,11 @@ class Format(StrEnum):
     JSON = "json"
     VOTABLE = "votable"
     FITS = "fits"
+    PARQUET = "parquet"
 
 
+# They are bytes, which a terminal can't show.
+BINARY_FORMATS = (Format.FITS, Format.PARQUET)
 _SUFFIXES = {
     ".csv": Format.CSV,
     ".ecsv": Format.ECSV,
@@ -47,6 +59,7 @@ _SUFFIXES = {
     ".vot": Format.VOTABLE,
     ".xml": Format.VOTABLE,
     ".fits": Format.FITS,
+    ".parquet": Format.PARQUET,
 }
 
 
@@ -59,6 +72,17 @@ def parse_format(text: str) -> Format:
 
         hint = nearest(text, map(str, Format))
         raise BadParameter(f"{text!r} is not one of {', '.join(Format)}{hint}") from None
+
+
+def complete_columns(incomplete: str) -> list[str]:
+    """Return lists of columns that begin with what was typed."""
+    before, comma, begin = incomplete.rpartition(",")
+    chosen = before.split(",")
+    return [
+        f"{before}{comma}{name}"
+        for name in _KNOWN_COLUMNS
+        if name.startswith(begin) and name not in chosen
+    ]
 
 
 def complete_format() -> list[str]:
@@ -92,19 +116,18 @@ def select_columns(table: Any, names: list[str] | None) -> Any:
     return table if names is None else table[names]
 
 
-def as_data(table: Any, form: Format, *, on_terminal: bool, can_note: bool) -> str | bytes:
-    """Return a table in a format; for a terminal, printable and within its width."""
+def as_data(table: Any, form: Format, *, is_printable: bool = False) -> str | bytes:
+    """Return a table in a format; for a terminal, printable."""
     from grad300_sdk.engine import printable
 
-    if form is Format.TABLE:
-        width = shutil.get_terminal_size().columns if on_terminal else None
-        return _as_aligned_text(table, width, can_note=can_note)
     if form is Format.FITS:
         with BytesIO() as data:
             table.write(data, format="fits")
             return data.getvalue()
+    if form is Format.PARQUET:
+        return _as_parquet(_in_degrees(table))
     if form is Format.CSV:
-        text = _as_csv(table)
+        text = _as_csv(_in_degrees(table))
     elif form is Format.ECSV:
         with StringIO() as lines:
             table.write(lines, format="ascii.ecsv")
@@ -113,7 +136,45 @@ def as_data(table: Any, form: Format, *, on_terminal: bool, can_note: bool) -> s
         with BytesIO() as data:
             table.write(data, format="votable")
             text = data.getvalue().decode()
-    return "\n".join(map(printable, text.split("\n"))) if on_terminal else text
+    return "\n".join(map(printable, text.split("\n"))) if is_printable else text
+
+
+def _in_degrees(table: Any) -> Any:
+    """Return a table for a format that names no units: with the right ascension in degrees."""
+    if "ra" not in table.colnames or getattr(table["ra"], "unit", None) is None:
+        return table
+    column = table["ra"]
+    degrees = column * column.unit.to("deg")
+    degrees.unit = "deg"
+    copy = table.copy(copy_data=False)
+    copy["ra"] = degrees
+    return copy
+
+
+def _as_parquet(table: Any) -> bytes:
+    """Return a table as Parquet: dates are timestamps, and missing values, but for text, null."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise ImportError(
+            'Parquet needs pyarrow: python -m pip install "grad300-sdk[parquet]"'
+        ) from None
+    columns = {}
+    lengths = {}
+    for name in table.colnames:
+        column = table[name]
+        if hasattr(column, "isot"):  # a Time
+            dates = column.unmasked.utc.datetime64.astype("M8[us]")
+            columns[name] = pyarrow.array(dates, mask=column.mask)
+        elif column.dtype.kind == "U":  # astropy reads no missing text, and needs the length
+            columns[name] = pyarrow.array(_cell_texts(column), pyarrow.string())
+            lengths[f"table::len::{name}"] = str(column.dtype.itemsize // 4)
+        else:
+            columns[name] = pyarrow.array(column.tolist())
+    with BytesIO() as data:
+        pyarrow.parquet.write_table(pyarrow.table(columns, metadata=lengths), data)
+        return data.getvalue()
 
 
 def _as_csv(table: Any) -> str:
@@ -140,45 +201,58 @@ def _cell_texts(column: Any) -> list[str]:
     return ["" if value is None else str(value) for value in column.tolist()]
 
 
-def _as_aligned_text(table: Any, width: int | None, *, can_note: bool) -> str:
-    """Return a table in aligned columns: all of them, or those that fit into a width."""
-    from rich.cells import cell_len, set_cell_size
-
+def as_aligned_text(table: Any) -> str:
+    """Return a table in aligned columns of text."""
     from grad300_sdk.engine import printable
 
-    max_length = sys.maxsize if width is None else _MAX_CELL_LENGTH
-    columns: dict[str, list[str]] = {}
-    for name in table.colnames:
-        unit = getattr(table[name], "unit", None)
-        head = f"{name} [{unit}]" if unit else name
-        texts = [printable(text) or "--" for text in (head, *_cell_texts(table[name]))]
-        columns[name] = [
-            text if len(text) <= max_length else f"{text[:max_length]}…" for text in texts
-        ]
-    sizes = {name: max(map(cell_len, texts)) for name, texts in columns.items()}
-    names = table.colnames if width is None else _columns_that_fit(sizes, width)
-    padded = [[set_cell_size(text, sizes[name]) for text in columns[name]] for name in names]
-    lines = [_COLUMN_GAP.join(row).rstrip() for row in zip(*padded, strict=True)]
-    if width is not None:
-        lines[0] = style(lines[0], bold=True) if _terminal_has_styles() else lines[0]
-        if len(names) < len(sizes) and can_note:
-            write_message(
-                f"{len(names)} of {len(sizes)} columns fit; use --format csv to get all of them"
-            )
-    return "".join(f"{line}\n" for line in lines)
+    columns = {name: [_head(table, name), *_cell_texts(table[name])] for name in table.colnames}
+    return _align([[printable(text) or "--" for text in texts] for texts in columns.values()])
 
 
-def _terminal_has_styles() -> bool:
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def as_terminal_text(table: Any, width: int, *, is_chosen: bool) -> tuple[str, int]:
+    """Return a table for a terminal, and how many of its columns that are.
 
-
-def _columns_that_fit(sizes: dict[str, int], width: int) -> list[str]:
-    """Return the names of the columns that fit into a width, preferring the important ones."""
-    rank = {name: index for index, name in enumerate(_PREFERRED_COLUMNS)}
-    fitting = set()
+    Parameters
+    ----------
+    table : Table
+        The table.
+    width : int
+        The width of the terminal.
+    is_chosen : bool
+        Whether the user chose the columns: then there are all of them, in their order.
+    """
+    names = table.colnames
+    if not is_chosen:
+        first = [name for name in _FIRST_COLUMNS if name in names]
+        names = first + [name for name in names if name not in first]
+    columns: list[list[str]] = []
     room = width + len(_COLUMN_GAP)
-    for name in sorted(sizes, key=lambda name: rank.get(name, len(_PREFERRED_COLUMNS))):
-        if sizes[name] + len(_COLUMN_GAP) <= room:
-            room -= sizes[name] + len(_COLUMN_GAP)
-            fitting.add(name)
-    return [name for name in sizes if name in fitting]
+    for name in names:
+        texts = [_head(table, name), *map(_short_date, _cell_texts(table[name]))]
+        column = [cut(show(text) or "--", _MAX_CELL_WIDTH) for text in texts]
+        room -= max(map(text_width, column)) + len(_COLUMN_GAP)
+        if room < 0 and columns and not is_chosen:
+            break
+        columns.append(column)
+    head, newline, rows = _align(columns).partition("\n")
+    return f"{bold(head)}{newline}{rows}", len(columns)
+
+
+def _head(table: Any, name: str) -> str:
+    unit = getattr(table[name], "unit", None)
+    return f"{name} [{unit}]" if unit else name
+
+
+def _short_date(text: str) -> str:
+    """Return a date and time without fractions of a second; any other text as it is."""
+    return f"{text[:10]} {text[11:19]}" if _DATE.fullmatch(text) else text
+
+
+def _align(columns: list[list[str]]) -> str:
+    """Return the lines of columns of text, each as wide as it must be."""
+    padded = [
+        [text + " " * (size - text_width(text)) for text in column]
+        for column in columns
+        for size in (max(map(text_width, column)),)
+    ]
+    return "".join(f"{_COLUMN_GAP.join(row).rstrip()}\n" for row in zip(*padded, strict=True))

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, BadParameter, Option
 
-from grad300_sdk.command_line.output import one_line
+from grad300_sdk.command_line.output import end_line, one_line
 
 if TYPE_CHECKING:
     from grad300_sdk.client import Client
@@ -24,6 +24,7 @@ __all__ = [
     "SourceOption",
     "ToOption",
     "TypeArgument",
+    "as_filters",
     "global_options_first",
     "parse_integer",
     "parse_number",
@@ -100,7 +101,7 @@ class GlobalOptions:
             else:
                 password = getpass.getpass(f"Password of {one_line(user)}: ")
         except EOFError:
-            sys.stderr.write("\n")  # the cursor is behind the prompt
+            end_line()
             password = ""
         except UnicodeError:  # its message contains a part of the password
             raise ValueError(
@@ -151,3 +152,27 @@ ToOption = Annotated[str | None, Option("--to", metavar="DATE", help="Latest dat
 MaxResultsOption = Annotated[
     int | None, Option(metavar="N", help="Maximum number of scans.", parser=parse_integer)
 ]
+
+
+def as_filters(
+    source: str | None,
+    scan_name: str | None,
+    date_from: str | None,
+    date_to: str | None,
+    max_results: int | None,
+) -> dict[str, Any]:
+    """Return the filters of a listing, and pages that have no more rows than are needed."""
+    from grad300_sdk.settings import setting
+
+    if max_results is None or max_results < 1:
+        page_size = None
+    else:
+        page_size = min(max_results, setting("default_page_size"))
+    return {
+        "source": source,
+        "scan_name": scan_name,
+        "date_from": date_from,
+        "date_to": date_to,
+        "max_results": max_results,
+        "page_size": page_size,
+    }

@@ -16,6 +16,7 @@ __all__ = [
     "PIPE_CLOSED",
     "WRONG_USAGE",
     "as_json",
+    "end_line",
     "one_line",
     "write_file",
     "write_message",
@@ -50,6 +51,12 @@ def write_message(text: str) -> None:
         sys.stderr.flush()
     except OSError:  # nobody reads it; the status says what happened
         _discard(sys.stderr)
+
+
+def end_line() -> None:
+    """End the line of a prompt on a terminal, or of what the terminal echoes of Ctrl-C."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
 
 
 def one_line(text: str) -> str:

@@ -92,7 +92,7 @@ class TestUsage:
             ("scans --max-results few", "'--max-results': 'few' is not an integer; see"),
             (
                 "scans --format xls",
-                "'xls' is not one of table, csv, ecsv, json, votable, fits; see",
+                "'xls' is not one of table, csv, ecsv, json, votable, fits, parquet; see",
             ),
             ("scans --format cvs", "did you mean 'csv'?"),
             (
@@ -481,7 +481,8 @@ class TestScans:
         assert len(lines) == 5
         assert max(map(len, lines)) <= columns
         assert ("columns fit;" in seen) == (columns < 400)
-        assert ("20250130-093000_TPI" in seen) == (columns >= 80)
+        assert ("2025-01-30 09:30:00" in lines[1]) == (columns >= 80)
+        assert ("20250130-093000_TPI" in seen) == (columns > 100)
         assert ("nsamples" in seen) == (columns == 400)
 
     @posix
@@ -599,7 +600,7 @@ class TestHostileNames:
     def test_a_long_cell_leaves_the_others_in_place_on_a_terminal(self):
         row = {"id": 1, "file_name": "n" * 10_000}
         with Wire(answer(json.dumps([row]).encode()), answer(b"[]")) as wire:
-            status, seen = shown("--base-url", wire.url, "scans", "TPI", columns=100)
+            status, seen = shown("--base-url", wire.url, "scans", "TPI", columns=120)
         assert status == 0
         assert f"  {'n' * 60}…  " in seen
 
@@ -924,10 +925,13 @@ class TestWithinThisProcess:
 
     def test_a_terminal_gets_what_fits(self, on_terminal, access):
         done = on_terminal(*access, "scans", "TPI", "--max-results", "2")
-        assert done.errors == "grad300: 5 of 18 columns fit; use --format csv to get all of them\n"
+        assert done.errors == (
+            "grad300: 5 of 18 columns fit; "
+            "use --columns to choose, or --format csv to get all of them\n"
+        )
         lines = re.sub(r"\x1b\[\d+m", "", done.output).splitlines()
         assert re.split(" {2,}", lines[0]) == [
-            *("id", "scan_type", "file_name", "size [byte]", "source"),
+            *("id", "scan_type", "date", "source", "size [byte]"),
         ]
         assert max(map(len, lines)) <= 80
 

@@ -41,8 +41,8 @@ grad300_sdk/
     logins  client  flat  filesystem
     sandbox/          sky  hydrogen  scans  tracks  receiver  faults  files  observing
                       archive  application  server  __main__
-    command_line/     output  errors  options  terminal  formats  accounts  requests  listings
-                      downloads  sandbox  application
+    command_line/     output  errors  options  terminal  formats  trees  accounts  requests
+                      listings  downloads  settings  sandbox  application
     pytest_plugin  __main__
 """
 

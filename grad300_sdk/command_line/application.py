@@ -26,6 +26,7 @@ from grad300_sdk.command_line.options import GlobalOptions, global_options_first
 from grad300_sdk.command_line.output import FAILED, WRONG_USAGE, write_message, write_output
 from grad300_sdk.command_line.requests import get, tree
 from grad300_sdk.command_line.sandbox import sandbox
+from grad300_sdk.command_line.settings import config
 from grad300_sdk.version import __version__
 
 __all__ = ["COMMANDS", "run"]
@@ -47,6 +48,7 @@ COMMANDS: dict[Callable[..., object], str] = {
     download: "grad300 download TPI 3 14 15 --dir scans",
     get: "grad300 get /scans/TPI/ --param limit=3 --param source=sun",
     tree: "grad300 tree | grep download",
+    config: "grad300 config base_url https://archive.example.org",
     sandbox: "grad300 sandbox --scans 500 --seed 7",
 }
 for command, example in COMMANDS.items():

@@ -8,17 +8,38 @@ from typing import Annotated
 
 from typer import Argument, Context, Option
 
+from grad300_sdk.command_line.options import parse_integer
 from grad300_sdk.command_line.output import as_json, write_output
+from grad300_sdk.command_line.terminal import terminal_width
+from grad300_sdk.command_line.trees import MIN_WIDTH, draw_tree
 
 __all__ = ["get", "tree"]
 
 
-def tree() -> None:
-    """Print all calls of the SDK and the requests that they send."""
+def tree(
+    width: Annotated[
+        int | None,
+        Option(
+            metavar="N",
+            help="Width of the tree; by default, that of the terminal.",
+            parser=parse_integer,
+        ),
+    ] = None,
+) -> None:
+    """Print all calls of the SDK and the requests that they send.
+
+    On a terminal, or with --width, the calls are indented below their nodes. In a pipe, each is on
+    a line of its own with its whole path.
+    """
     from grad300_sdk.client import Client
 
+    if width is not None and width < MIN_WIDTH:
+        raise ValueError(f"--width must be at least {MIN_WIDTH}, not {width}")
+    if width is None and sys.stdout.isatty():
+        width = max(terminal_width(), MIN_WIDTH)
     with Client(force_noauth=True) as client:
-        write_output(f"{client.tree()}\n")
+        drawn = client.tree()
+        write_output(f"{drawn}\n" if width is None else draw_tree(drawn.root, width))
 
 
 def get(

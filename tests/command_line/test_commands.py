@@ -322,6 +322,30 @@ class TestTree:
         with Client(force_noauth=True) as client:
             assert here("tree") == Done(0, f"{client.tree()}\n", "")
 
+    @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+    def test_it_is_indented_and_fits_into_a_width(self, here, width):
+        done = here("tree", "--width", width)
+        lines = done.output.splitlines()
+        assert (done.status, done.errors) == (0, "")
+        assert max(map(len, lines)) <= width
+        nodes = [line for line in lines if " GET " not in line and " POST " not in line]
+        assert [node.split()[0] for node in nodes] == [
+            *("client", ".login", ".scans", "[scan_type]", "[scan_id]", ".file", ".openapi"),
+        ]
+        with Client(force_noauth=True) as client:
+            assert len(lines) - len(nodes) == len(client.tree())
+        assert any(re.match(r"      \[scan_id\] +\{scan_id\}$", line) for line in lines)
+        assert any(re.match(r"    \.test_token\(\) +GET +/test-token", line) for line in lines)
+
+    @posix
+    @pytest.mark.parametrize("columns", [60, 80])
+    def test_on_a_terminal_it_has_the_width_of_that(self, here, columns):
+        status, seen = shown("tree", columns=columns)
+        assert (status, seen) == (0, here("tree", "--width", columns).output)
+
+    def test_a_width_must_hold_something(self, here):
+        assert here("tree", "--width", "3").error == "--width must be at least 20, not 3"
+
     def test_it_asks_for_no_password(self):
         assert piped("--user", "me", "tree").status == 0
 

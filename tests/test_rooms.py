@@ -41,8 +41,9 @@ grad300_sdk/
     logins  client  flat  filesystem
     sandbox/          sky  hydrogen  scans  tracks  receiver  faults  files  observing
                       archive  application  server  __main__
-    command_line/     output  errors  options  terminal  formats  trees  accounts  requests
-                      listings  downloads  settings  sandbox  application
+    command_line/     output  errors  options  terminal  formats  trees  contents  accounts
+                      requests  listings  downloads  files  settings  sandbox
+                      application
     pytest_plugin  __main__
 """
 

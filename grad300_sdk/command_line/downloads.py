@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from typer import Argument, Context, Option
+from typer import Argument, Context, Exit, Option
 
 from grad300_sdk.command_line.errors import with_option_names
 from grad300_sdk.command_line.options import (
@@ -18,9 +18,24 @@ from grad300_sdk.command_line.options import (
     as_filters,
     parse_integer,
 )
-from grad300_sdk.command_line.output import FAILED, one_line, write_message, write_output
+from grad300_sdk.command_line.output import (
+    FAILED,
+    INTERRUPTED,
+    end_line,
+    one_line,
+    write_message,
+    write_output,
+)
+from grad300_sdk.command_line.terminal import is_dumb
 
 __all__ = ["download"]
+
+_LAYOUTS = {"archive": "{file_path}/{file_name}"}
+
+
+def complete_layout() -> list[str]:
+    """Return layouts that are likely."""
+    return [*_LAYOUTS, "{file_name}", "{source}/{file_name}", "{date:%Y/%m}/{file_name}"]
 
 
 def download(
@@ -39,6 +54,20 @@ def download(
         Path,
         Option("--dir", metavar="DIR", help="Folder for the files; created if missing."),
     ] = Path(),
+    layout: Annotated[
+        str,
+        Option(
+            metavar="L",
+            help=(
+                "Path of each file below DIR, with columns in braces; 'archive' is short for "
+                "'{file_path}/{file_name}'."
+            ),
+            autocompletion=complete_layout,
+        ),
+    ] = "{file_name}",
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Print what would happen, and save nothing.")
+    ] = False,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace existing files.")] = False,
     progress: Annotated[
         bool | None,
@@ -47,28 +76,43 @@ def download(
 ) -> int:
     """Save the files of scans, selected by ids or by filters.
 
-    Prints the path of each file. Skips files that exist with the size that the archive lists.
+    Prints the path of each file. Skips files that exist with the size that the archive lists, so
+    that the same command continues a download that was interrupted.
     """
+    if scan_type is not None and scan_type.isdecimal():
+        known = " ".join([scan_type, *map(str, ids or ())])
+        raise ValueError(f"the type of the scans is missing: 'download TPI {known}', for example")
     filters = as_filters(source, scan_name, date_from, date_to, max_results)
-    if scan_type is not None and not ids and scan_type.isdecimal():
-        raise ValueError(f"the TYPE of the scan must precede its ID, as in 'TPI {scan_type}'")
     if bool(ids) == any(filters.values()):
         raise ValueError("select scans either by ids or by filters such as --source")
-    if context.obj.is_quiet:
+    if context.obj.is_quiet or (progress is None and is_dumb()):
         progress = False
     with context.obj.make_client() as client:
         listing = client.scans if scan_type is None else client.scans[scan_type]
-        if ids:
-            rows = [listing[scan_id] for scan_id in dict.fromkeys(ids)]
-        else:
-            rows = listing.records(**filters)
-        report = client.scans.download(rows, directory, overwrite=overwrite, progress=progress)
-    return _print_report(report, with_summary=not context.obj.is_quiet)
+        try:
+            if ids:
+                rows = [listing[scan_id] for scan_id in dict.fromkeys(ids)]
+            else:
+                rows = listing.records(**filters)
+            report = client.scans.download(
+                rows,
+                directory,
+                overwrite=overwrite,
+                progress=progress,
+                layout=_LAYOUTS.get(layout, layout),
+                dry_run=dry_run,
+            )
+        except KeyboardInterrupt:
+            end_line()
+            if not (dry_run or context.obj.is_quiet):
+                write_message("interrupted; the same command downloads what is missing")
+            raise Exit(INTERRUPTED) from None
+    return _print_report(report, is_dry=dry_run, is_quiet=context.obj.is_quiet)
 
 
-def _print_report(report: Any, *, with_summary: bool) -> int:
+def _print_report(report: Any, *, is_dry: bool, is_quiet: bool) -> int:
     """Print the outcome of a bulk download; return the exit status."""
-    counts = dict.fromkeys(("saved", "skipped", "failed"), 0)
+    counts = dict.fromkeys(("would save" if is_dry else "saved", "skipped", "failed"), 0)
     for row in report:
         counts[row["status"]] += 1
         if row["status"] == "failed":
@@ -76,7 +120,8 @@ def _print_report(report: Any, *, with_summary: bool) -> int:
                 f"{row['scan_type']} {row['id']}: {with_option_names(str(row['error']))}"
             )
         else:
-            write_output(f"{one_line(str(row['path']))}\n")
-    if with_summary:
+            status = f"{row['status']:10}  " if is_dry else ""
+            write_output(f"{status}{one_line(str(row['path']))}\n")
+    if not is_quiet:
         write_message(", ".join(f"{count} {status}" for status, count in counts.items()))
     return FAILED if counts["failed"] else 0

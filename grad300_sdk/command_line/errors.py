@@ -30,6 +30,18 @@ _OPTION_NAMES = {
 }
 # How to provide credentials on the command line.
 _CREDENTIALS_HINT = "Log in with 'grad300 login', or use --user or --token-file."
+# What to do about errors of the network, by what their messages contain.
+_HINTS = {
+    "CERTIFICATE_VERIFY_FAILED": (
+        "if you trust the server, save its certificate, or that of its authority, in a file, and "
+        "name the file in the environment variable SSL_CERT_FILE"
+    ),
+    "WRONG_VERSION_NUMBER": "the server may not know https: try http:// in --base-url",
+    "disconnected without sending": "the server may need https:// in --base-url",
+}
+# Statuses with which servers answer that have no such API, and how a page in place of JSON is met.
+_NO_API = (404, 405, 501)
+_NO_ARCHIVE = "this may not be a GRAD300 archive: check --base-url"
 
 
 class CommandError(Exception):
@@ -41,11 +53,27 @@ def describe_error(error: Exception) -> str:
     from grad300_sdk.client import CREDENTIALS_HINT
     from grad300_sdk.errors import Grad300APIError, Grad300Error
 
+    known = isinstance(error, CommandError | Grad300Error | OSError | ImportError)
+    text = str(error) if known else f"{type(error).__name__}: {error}"
     if isinstance(error, Grad300APIError):
         notes = " ".join(getattr(error, "__notes__", ()))
-        return f"{error}; {notes.replace(CREDENTIALS_HINT, _CREDENTIALS_HINT)}"
-    known = isinstance(error, CommandError | Grad300Error | OSError | ImportError)
-    return str(error) if known else f"{type(error).__name__}: {error}"
+        text = f"{text}; {notes.replace(CREDENTIALS_HINT, _CREDENTIALS_HINT)}"
+    hint = _hint(error)
+    return f"{text}; {hint}" if hint else text
+
+
+def _hint(error: Exception) -> str:
+    """Return what the user can do about an error of the server or the network."""
+    from grad300_sdk.errors import DecodeError, Grad300APIError, TransportError
+
+    if isinstance(error, TransportError):
+        return next((hint for sign, hint in _HINTS.items() if sign in str(error)), "")
+    is_not_api = isinstance(error, Grad300APIError) and error.status_code in _NO_API
+    if isinstance(error, DecodeError) or is_not_api:
+        response = getattr(error, "response", None)
+        kind = response.headers.get("Content-Type", "") if response is not None else ""
+        return _NO_ARCHIVE if kind.startswith("text/") else ""
+    return ""
 
 
 def with_option_names(text: str) -> str:

@@ -1,0 +1,80 @@
+"""``grad300 show`` and ``repair``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Context, Exit, Option
+
+from grad300_sdk.command_line.contents import describe_file
+from grad300_sdk.command_line.errors import CommandError, describe_error
+from grad300_sdk.command_line.options import GlobalOptions
+from grad300_sdk.command_line.output import FAILED, write_message, write_output
+from grad300_sdk.command_line.terminal import terminal_width
+
+__all__ = ["repair", "show"]
+
+_SCAN = re.compile(r"([A-Za-z_]+)/([0-9]+)")
+
+_FileOrScan = Annotated[
+    str,
+    Argument(metavar="FILE|TYPE/ID", help="A file, or a scan of the archive such as TPI/42."),
+]
+
+
+def show(context: Context, source: _FileOrScan) -> None:
+    """Print what is in a file: source, time and place, its HDUs, columns and first rows.
+
+    The file of a scan is kept in the cache of the SDK, so that it is downloaded once.
+    """
+    width = terminal_width() if sys.stdout.isatty() else None
+    write_output(describe_file(_find_file(context.obj, source), width))
+
+
+def repair(
+    context: Context,
+    files: Annotated[list[Path], Argument(metavar="FILE ...", help="Files of the telescope.")],
+    directory: Annotated[
+        Path | None,
+        Option("--dir", metavar="DIR", help="Folder for the copies; by default that of FILE."),
+    ] = None,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace existing copies.")] = False,
+) -> None:
+    """Write copies that every FITS reader opens, and print their paths.
+
+    The copy of map.fits is map_repaired.fits. The telescope's files stay as they are.
+    """
+    from grad300_sdk.local_files import repair as repair_file
+
+    has_failed = False
+    for file in files:
+        name = f"{file.stem}_repaired.fits"
+        destination = file.with_name(name) if directory is None else directory / name
+        try:
+            path = repair_file(file, destination, overwrite=overwrite)
+        except Exception as error:  # the others may be sound
+            has_failed = True
+            write_message(describe_error(error).replace("overwrite=True", "--overwrite"))
+        else:
+            write_output(f"{path}\n")
+    if has_failed:
+        raise Exit(FAILED)
+
+
+def _find_file(options: GlobalOptions, source: str) -> Path:
+    """Return a file, or the cached one of a scan that is written as TYPE/ID."""
+    path = Path(source)
+    if path.exists():
+        return path
+    scan = _SCAN.fullmatch(source)
+    if scan is None:
+        raise CommandError(
+            f"there is no file {source!r}; a scan of the archive is written as in TPI/42"
+        )
+    from grad300_sdk.records import ScanType
+
+    with options.make_client() as client:
+        return client.scans[ScanType(scan[1])][int(scan[2])].file.local_path()

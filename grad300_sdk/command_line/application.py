@@ -7,9 +7,10 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Context, Exit, Option, Typer
+from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
 from grad300_sdk.command_line.accounts import login, logout, whoami
@@ -40,6 +41,20 @@ app = Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+class _Command(TyperCommand):
+    """A command that completes the options of all commands, too."""
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return the completions of an option or an argument."""
+        found = super().shell_complete(ctx, incomplete)
+        if not incomplete.startswith("-"):
+            return found
+        known = {item.value for item in found}
+        others = ctx.parent.command.shell_complete(ctx.parent, incomplete)
+        return [*found, *(item for item in others if item.value not in known)]
+
+
 # The commands in the order of the help, each with its example.
 COMMANDS: dict[Callable[..., object], str] = {
     login: "grad300 login --user student@example.com",
@@ -55,7 +70,7 @@ COMMANDS: dict[Callable[..., object], str] = {
     sandbox: "grad300 sandbox --scans 500 --seed 7",
 }
 for command, example in COMMANDS.items():
-    app.command(epilog=f"Example: {example}")(command)
+    app.command(cls=_Command, epilog=f"Example: {example}")(command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -36,8 +36,7 @@ _HINTS = {
         "if you trust the server, save its certificate, or that of its authority, in a file, and "
         "name the file in the environment variable SSL_CERT_FILE"
     ),
-    "WRONG_VERSION_NUMBER": "the server may not know https: try http:// in --base-url",
-    "disconnected without sending": "the server may need https:// in --base-url",
+    "[SSL": "the server may not know https: try http:// in --base-url",
 }
 # Statuses with which servers answer that have no such API, and how a page in place of JSON is met.
 _NO_API = (404, 405, 501)

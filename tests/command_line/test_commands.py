@@ -858,6 +858,10 @@ class TestCompletion:
             ("grad300 scans S", ["Spectrum"]),
             ("grad300 scans --format v", ["votable"]),
             ("grad300 download --ov", ["--overwrite"]),
+            ("grad300 download --qui", ["--quiet"]),
+            ("grad300 scans --columns id,fi", ["id,file_name", "id,file_path"]),
+            ("grad300 config ti", ["timeout"]),
+            ("grad300 download --layout ar", ["archive"]),
             ("grad300 --password", ["--password-stdin"]),
         ],
     )
@@ -866,7 +870,7 @@ class TestCompletion:
         bash = self.complete(_GRAD300_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
         assert bash.split() == expected
         zsh = self.complete(_GRAD300_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS=words)
-        assert re.findall(r'\("?"([\w-]+)"', zsh) or re.findall(r'^"([\w-]+)"', zsh, re.M)
+        assert re.findall(r'\("?"([\w,-]+)"', zsh) or re.findall(r'^"([\w-]+)"', zsh, re.M)
         fish = self.complete(
             _GRAD300_COMPLETE="complete_fish",
             _TYPER_COMPLETE_FISH_ACTION="get-args",
@@ -877,6 +881,11 @@ class TestCompletion:
     @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
     def test_the_script_for_each_shell(self, shell):
         assert "grad300" in self.complete(_GRAD300_COMPLETE=f"source_{shell}")
+
+    @pytest.mark.parametrize("words", ["grad300 show m", "grad300 repair m", "grad300 get /"])
+    def test_elsewhere_the_shell_completes_files(self, words):
+        environment = {"_GRAD300_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
+        assert self.complete(**environment).strip() == "_files"
 
     @posix
     def test_in_a_real_bash(self, tmp_path):

@@ -22,7 +22,7 @@ from grad300_sdk.command_line.errors import (
     show_warning,
     with_option_names,
 )
-from grad300_sdk.command_line.files import repair, show
+from grad300_sdk.command_line.files import plot, repair, show
 from grad300_sdk.command_line.listings import scans
 from grad300_sdk.command_line.options import GlobalOptions, global_options_first
 from grad300_sdk.command_line.output import FAILED, WRONG_USAGE, write_message, write_output
@@ -63,6 +63,7 @@ COMMANDS: dict[Callable[..., object], str] = {
     scans: "grad300 scans TPI --source sun --from 2025-02-01 --format csv",
     download: "grad300 download TPI 3 14 15 --dir scans",
     show: "grad300 show TPI/42",
+    plot: "grad300 plot TPI/42 --output sun.png",
     repair: "grad300 repair map.fits --dir repaired",
     get: "grad300 get /scans/TPI/ --param limit=3 --param source=sun",
     tree: "grad300 tree | grep download",

@@ -1,9 +1,10 @@
-"""``grad300 show`` and ``repair``."""
+"""``grad300 show``, ``plot`` and ``repair``."""
 
 from __future__ import annotations
 
 import re
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,13 @@ from typer import Argument, Context, Exit, Option
 from grad300_sdk.command_line.contents import describe_file
 from grad300_sdk.command_line.errors import CommandError, describe_error
 from grad300_sdk.command_line.options import GlobalOptions
-from grad300_sdk.command_line.output import FAILED, write_message, write_output
+from grad300_sdk.command_line.output import FAILED, write_file, write_message, write_output
 from grad300_sdk.command_line.terminal import terminal_width
 
-__all__ = ["repair", "show"]
+__all__ = ["plot", "repair", "show"]
 
+_PICTURE_FORMATS = (".png", ".svg", ".pdf")
+_DOTS_PER_INCH = 150
 _SCAN = re.compile(r"([A-Za-z_]+)/([0-9]+)")
 
 _FileOrScan = Annotated[
@@ -32,6 +35,39 @@ def show(context: Context, source: _FileOrScan) -> None:
     """
     width = terminal_width() if sys.stdout.isatty() else None
     write_output(describe_file(_find_file(context.obj, source), width))
+
+
+def plot(
+    context: Context,
+    source: _FileOrScan,
+    output: Annotated[
+        Path | None,
+        Option(
+            metavar="FILE",
+            help=(
+                "The picture, as PNG, SVG or PDF; by default a PNG file beside FILE, or in the "
+                "current folder for a scan."
+            ),
+        ),
+    ] = None,
+) -> None:
+    """Draw a quick look at a file, and print the path of the picture."""
+    if output is not None and output.suffix.lower() not in _PICTURE_FORMATS:
+        raise ValueError(
+            f"--output {str(output)!r} must end with one of {', '.join(_PICTURE_FORMATS)}"
+        )
+    path = _find_file(context.obj, source)
+    if output is None:
+        is_cached = not Path(source).exists()
+        output = Path(f"{path.stem}.png") if is_cached else path.with_suffix(".png")
+    from grad300_sdk import quicklook
+    from grad300_sdk.local_files import read
+
+    figure = quicklook.plot(read(path))
+    with BytesIO() as picture:
+        figure.savefig(picture, format=output.suffix.lower()[1:], dpi=_DOTS_PER_INCH)
+        write_file(output, picture.getvalue())
+    write_output(f"{output}\n")
 
 
 def repair(

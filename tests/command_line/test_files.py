@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import pytest
@@ -120,3 +121,46 @@ class TestRepair:
             True,
         )
         assert here("repair", files["Images"], "--overwrite").status == 0
+
+
+class TestPlot:
+    @pytest.mark.parametrize(
+        ("name", "start"), [("x.png", b"\x89PNG"), ("x.svg", b"<?xml"), ("x.PDF", b"%PDF")]
+    )
+    def test_a_picture_in_each_format(self, here, files, tmp_path, name, start):
+        done = here("plot", files["Images"], "--output", tmp_path / name)
+        assert done == Done(0, f"{tmp_path / name}\n", "")
+        assert (tmp_path / name).read_bytes().startswith(start)
+
+    def test_by_default_it_is_beside_the_file(self, here, files):
+        picture = files["TPI"].with_suffix(".png")
+        assert here("plot", files["TPI"]) == Done(0, f"{picture}\n", "")
+        assert picture.is_file()
+
+    def test_or_here_for_a_scan(self, here, access, tmp_path, monkeypatch, files):
+        monkeypatch.chdir(tmp_path)
+        done = here(*access, "plot", "Spectrum/1")
+        assert done == Done(0, f"{files['Spectrum'].stem}.png\n", "")
+        assert (tmp_path / f"{files['Spectrum'].stem}.png").is_file()
+
+    def test_an_ending_that_means_no_picture(self, here, files):
+        done = here("plot", files["Images"], "--output", "x.jpg")
+        assert (done.status, done.error) == (
+            2,
+            "--output 'x.jpg' must end with one of .png, .svg, .pdf",
+        )
+
+    def test_what_is_broken_leaves_no_picture(self, here, tmp_path):
+        (tmp_path / "x").write_text("<html>")
+        assert here("plot", tmp_path / "x", "--output", tmp_path / "x.png").status == 1
+        assert not (tmp_path / "x.png").exists()
+
+    def test_without_matplotlib_a_line_says_what_to_install(self, here, files, monkeypatch):
+        for name in list(sys.modules):
+            if name.startswith(("matplotlib", "grad300_sdk.quicklook")):
+                monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delattr("grad300_sdk.quicklook", raising=False)
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        done = here("plot", files["Images"])
+        assert done.status == 1
+        assert 'pip install "grad300-sdk[plot]"' in done.error

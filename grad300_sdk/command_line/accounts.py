@@ -14,10 +14,10 @@ __all__ = ["login", "logout", "whoami"]
 
 
 def login(context: Context) -> None:
-    """Log in once; later commands and Client() use the login until it expires.
+    """Log in once, for later commands and for Client().
 
-    Asks for the account and its password. The login is kept in a file that only you can read, and
-    is used for this server alone.
+    Asks for the account and its password. The login is kept in a file that only you can read,
+    and is used for this server alone, until it expires.
     """
     from grad300_sdk.client import Client
     from grad300_sdk.logins import save_login
@@ -49,7 +49,7 @@ def logout(context: Context) -> None:
 
 
 def whoami(context: Context) -> None:
-    """Print the account that commands use, its server, where it comes from, and its expiry."""
+    """Print the account, the server, and when the login expires."""
     with context.obj.make_client() as client:
         if client.auth_source == "none":
             raise CommandError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -35,7 +36,10 @@ __all__ = ["COMMANDS", "run"]
 
 app = Typer(
     help="Access the archive of the GRAD300 radio telescope.",
-    epilog="The options above may also follow the command.",
+    epilog=(
+        "The options above may also follow the command. To begin: grad300 login, then "
+        "grad300 scans --source sun."
+    ),
     rich_markup_mode=None,  # plain text suits narrow terminals and pipes
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -43,7 +47,11 @@ app = Typer(
 
 
 class _Command(TyperCommand):
-    """A command that completes the options of all commands, too."""
+    """A command whose help names no Python types, and that completes all options."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help without the types that typer writes after arguments."""
+        return re.sub(r" <[\w\[\]]+>", lambda match: " " * len(match[0]), super().get_help(ctx))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Return the completions of an option or an argument."""

@@ -29,9 +29,10 @@ _FileOrScan = Annotated[
 
 
 def show(context: Context, source: _FileOrScan) -> None:
-    """Print what is in a file: source, time and place, its HDUs, columns and first rows.
+    """Print what is in a file.
 
-    The file of a scan is kept in the cache of the SDK, so that it is downloaded once.
+    That is its source, time and place, its HDUs, and the columns with their first values. The
+    file of a scan is kept in the cache of the SDK, so that it is downloaded once.
     """
     width = terminal_width() if sys.stdout.isatty() else None
     write_output(describe_file(_find_file(context.obj, source), width))
@@ -51,7 +52,10 @@ def plot(
         ),
     ] = None,
 ) -> None:
-    """Draw a quick look at a file, and print the path of the picture."""
+    """Draw a picture of a file: a quick look.
+
+    Prints the path of the picture.
+    """
     if output is not None and output.suffix.lower() not in _PICTURE_FORMATS:
         raise ValueError(
             f"--output {str(output)!r} must end with one of {', '.join(_PICTURE_FORMATS)}"
@@ -79,9 +83,9 @@ def repair(
     ] = None,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace existing copies.")] = False,
 ) -> None:
-    """Write copies that every FITS reader opens, and print their paths.
+    """Write copies of files that every FITS reader opens.
 
-    The copy of map.fits is map_repaired.fits. The telescope's files stay as they are.
+    Prints the path of each copy. The copy of map.fits is map_repaired.fits. The telescope's files stay as they are.
     """
     from grad300_sdk.local_files import repair as repair_file
 

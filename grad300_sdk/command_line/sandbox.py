@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from errno import EADDRINUSE
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -26,6 +27,7 @@ def sandbox(
         float | None,
         Option(metavar="SECONDS", help="Time until a token expires.", parser=parse_number),
     ] = None,
+    broken: Annotated[bool, Option("--broken", help="Break one file in ten.")] = False,
     max_limit: Annotated[
         int | None, Option(metavar="N", help="Maximum scans per page.", parser=parse_integer)
     ] = None,
@@ -55,7 +57,11 @@ def sandbox(
     from grad300_sdk.sandbox import Sandbox
     from grad300_sdk.sandbox.__main__ import serve
 
-    given = {} if token_lifetime is None else {"token_lifetime": token_lifetime}
+    given: dict[str, Any] = {}
+    if token_lifetime is not None:
+        given["token_lifetime"] = token_lifetime
+    if broken:
+        given["broken"] = True
     try:
         server = Sandbox(
             host=host,
@@ -75,4 +81,5 @@ def sandbox(
     try:
         serve(server)
     except OSError as error:  # without the number of the error
-        raise OSError(error.strerror) from None
+        hint = "; use another --port, or 0 for a free one" if error.errno == EADDRINUSE else ""
+        raise OSError(f"{error.strerror}{hint}") from None

@@ -766,7 +766,7 @@ class TestSandbox:
     def test_all_options_reach_it(self, made, here):
         options = (
             "--host ::1 --port 81 --scans 9 --seed 5 --token-lifetime 60 --max-limit 7 "
-            "--ignore-filters --ignore-offset --latency 0.5 --failure-rate 0.25"
+            "--ignore-filters --ignore-offset --latency 0.5 --failure-rate 0.25 --broken"
         )
         assert here("sandbox", *options.split()) == Done(0, "", "")
         assert made == {
@@ -780,13 +780,15 @@ class TestSandbox:
             "ignore_offset": True,
             "latency": 0.5,
             "failure_rate": 0.25,
+            "broken": True,
         }
 
     def test_the_defaults_are_those_of_the_sandbox(self, made, here):
         assert here("sandbox").status == 0
         parameters = inspect.signature(Sandbox).parameters
         defaults = {name: parameter.default for name, parameter in parameters.items()}
-        del defaults["token_lifetime"]
+        for name in ("token_lifetime", "broken"):  # passed only if they are given
+            defaults.pop(name, None)
         assert made == defaults
 
     def test_a_port_in_use_is_a_line(self, here):
@@ -795,6 +797,7 @@ class TestSandbox:
             done = here("sandbox", "--port", port, "--scans", "4")
         assert done.status == 1
         assert done.error.startswith(f"cannot listen on 127.0.0.1 port {port}: ")
+        assert done.error.endswith("; use another --port, or 0 for a free one")
 
 
 @posix

@@ -76,7 +76,7 @@ def plot(
 
 def repair(
     context: Context,
-    files: Annotated[list[Path], Argument(metavar="FILE ...", help="Files of the telescope.")],
+    files: Annotated[list[Path], Argument(metavar="FILE", help="Files of the telescope.")],
     directory: Annotated[
         Path | None,
         Option("--dir", metavar="DIR", help="Folder for the copies; by default that of FILE."),

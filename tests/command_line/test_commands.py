@@ -1036,6 +1036,7 @@ def shell(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         program = home / "bin" / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
         program.chmod(0o755)
+    monkeypatch.setenv("PASSWORD", sandbox.password)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
     monkeypatch.setenv("PATH", f"{home}/bin:{os.environ['PATH']}")

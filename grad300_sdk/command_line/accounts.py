@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from typer import Context
 
@@ -32,8 +33,8 @@ def login(context: Context) -> None:
         expires = client.session.credentials.expiry
         save_login(server, user=user, token=token, expires=expires)
     if not options.is_quiet:
-        until = "" if expires is None else f" until {_date(expires)}"
-        write_message(f"logged in to {server} as {user}{until}")
+        until = "" if expires is None else f" until {_date(expires)[:10]}"
+        write_message(f"logged in to {urlsplit(server).netloc} as {user}{until}")
 
 
 def logout(context: Context) -> None:

@@ -85,7 +85,8 @@ def repair(
 ) -> None:
     """Write copies of files that every FITS reader opens.
 
-    Prints the path of each copy. The copy of map.fits is map_repaired.fits. The telescope's files stay as they are.
+    Prints the path of each copy. The copy of map.fits is map_repaired.fits. The telescope's files
+    stay as they are.
     """
     from grad300_sdk.local_files import repair as repair_file
 

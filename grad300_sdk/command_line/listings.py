@@ -88,6 +88,7 @@ def scans(
     if names is not None and form is Format.JSON:
         raise ValueError("--columns is for tables; JSON has the archive's own objects")
     filters = as_filters(source, scan_name, date_from, date_to, max_results)
+    note = ""
     with context.obj.make_client() as client:
         listing = client.scans if scan_type is None else client.scans[scan_type]
         if form is Format.JSON:
@@ -95,12 +96,12 @@ def scans(
         else:
             table = select_columns(listing.table(**filters), names)
             data, note = _as_data(table, form, on_terminal=on_terminal, is_chosen=bool(names))
-            if note and not context.obj.is_quiet:
-                write_message(note)
     if output and is_file:
         write_file(output, data.encode() if isinstance(data, str) else data)
     else:
         write_output(data)
+    if note and not context.obj.is_quiet:
+        write_message(note)
 
 
 def _as_data(
@@ -115,5 +116,5 @@ def _as_data(
     if not len(table):
         return text, "no scan matches"
     total = len(table.colnames)
-    how = "use --columns to choose, or --format csv to get all of them"
+    how = "--columns chooses others, --format csv has all"
     return text, "" if count == total else f"{count} of {total} columns fit; {how}"

@@ -82,6 +82,9 @@ def download(
     if scan_type is not None and scan_type.isdecimal():
         known = " ".join([scan_type, *map(str, ids or ())])
         raise ValueError(f"the type of the scans is missing: 'download TPI {known}', for example")
+    if scan_type is not None and "/" in scan_type:
+        kind, _, known = scan_type.partition("/")
+        raise ValueError(f"write the type and the id apart: 'download {kind} {known}'")
     filters = as_filters(source, scan_name, date_from, date_to, max_results)
     if bool(ids) == any(filters.values()):
         raise ValueError("select scans either by ids or by filters such as --source")

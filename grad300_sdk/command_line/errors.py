@@ -30,6 +30,12 @@ _OPTION_NAMES = {
 }
 # How to provide credentials on the command line.
 _CREDENTIALS_HINT = "Log in with 'grad300 login', or use --user or --token-file."
+# What typer says, and how to say it more plainly.
+_PLAINER = {
+    r"^Got unexpected extra argument.* \((.*)\)$": r"unexpected argument '\1'",
+    r"^Option '(.*)' requires an argument$": r"\1 needs a value",
+    r" \(Possible options: (.*)\)$": r"; there are \1",
+}
 # What to do about errors of the network, by what their messages contain.
 _HINTS = {
     "CERTIFICATE_VERIFY_FAILED": (
@@ -88,6 +94,8 @@ def describe_wrong_usage(error: TyperException) -> str:
     """Return a description of wrong usage, with a hint on how to correct it."""
     path = getattr(getattr(error, "ctx", None), "command_path", "grad300")
     message = error.format_message().rstrip(".")
+    for pattern, plainer in _PLAINER.items():
+        message = re.sub(pattern, plainer, message)
     see = " See" if message.endswith("?") else "; see"
     return f"{message}{see} '{path} --help'"
 

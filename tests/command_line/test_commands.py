@@ -78,6 +78,11 @@ class TestUsage:
             ("scans --base-url", "--base-url needs a value"),
             ("scans --quiet --verbose", "use either --quiet or --verbose, not both"),
             ("get", "Missing argument 'PATH'; see 'grad300 get --help'"),
+            ("scans TPI sun", "unexpected argument 'sun'; see 'grad300 scans --help'"),
+            ("scans --max-results", "--max-results needs a value; see"),
+            ("scans --form csv", "No such option: --form; there are --format, --from, --to"),
+            ("download TPI/42 --dir x", "write the type and the id apart: 'download TPI 42'"),
+            ("plot TPI/1 --output x.jpg", "'x.jpg' must end with one of .png, .svg, .pdf"),
             ("get /scans/../users/me", "'/scans/../users/me' has a segment '.' or '..'"),
             ("get https://example.org/", "PATH must be a path below the API's prefix"),
             ("get //example.org/", "such as '/scans/', not '//example.org/'"),
@@ -802,7 +807,7 @@ class TestSandbox:
 
 @posix
 class TestEnds:
-    """A reader that closes the pipe, and Ctrl-C: no tracebacks."""
+    """Closed streams, a reader that closes the pipe, and Ctrl-C: no tracebacks."""
 
     def test_a_broken_pipe_is_quiet(self, access):
         command = [*COMMAND, *access, "scans", "--format", "csv"]
@@ -814,6 +819,18 @@ class TestEnds:
             process.stdout.close()
             assert process.stderr.read() == b""
         assert process.returncode == 141
+
+    @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    @pytest.mark.parametrize("command", ["whoami", "config timeout", "show TPI/1", "tree"])
+    def test_closed_streams_change_no_status(self, access, command, closed):
+        line = f'"$@" {command} {closed}'
+        done = subprocess.run(
+            ["sh", "-c", line, "sh", sys.executable, "-m", "grad300_sdk", *access],
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0
+        assert done.stderr == b""
 
     def test_a_full_disk_is_a_line(self, access):
         if not Path("/dev/full").exists():

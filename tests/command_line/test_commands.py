@@ -907,24 +907,6 @@ class TestCompletion:
         environment = {"_GRAD300_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
         assert self.complete(**environment).strip() == "_files"
 
-    @posix
-    def test_in_a_real_bash(self, tmp_path):
-        script = self.complete(_GRAD300_COMPLETE="source_bash")
-        program = tmp_path / "grad300"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m grad300_sdk "$@"\n')
-        program.chmod(0o755)
-        asked = (
-            'COMP_WORDS=(grad300 sc) COMP_CWORD=1; _grad300_completion grad300; echo "$COMPREPLY"'
-        )
-        done = subprocess.run(
-            ["bash", "-c", f"{script}\n{asked}"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        )
-        assert (done.stdout, done.stderr) == ("scans\n", "")
-
 
 class Terminal(io.StringIO):
     """Standard input that claims to be a terminal."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated
@@ -95,12 +96,16 @@ def repair(
         name = f"{file.stem}_repaired.fits"
         destination = file.with_name(name) if directory is None else directory / name
         try:
-            path = repair_file(file, destination, overwrite=overwrite)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                path = repair_file(file, destination, overwrite=overwrite)
         except Exception as error:  # the others may be sound
             has_failed = True
             write_message(describe_error(error).replace("overwrite=True", "--overwrite"))
         else:
             write_output(f"{path}\n")
+            for warning in () if context.obj.is_quiet else caught:
+                write_message(f"warning: {file}: {warning.message}")
     if has_failed:
         raise Exit(FAILED)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from errno import EADDRINUSE
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
@@ -57,11 +57,7 @@ def sandbox(
     from grad300_sdk.sandbox import Sandbox
     from grad300_sdk.sandbox.__main__ import serve
 
-    given: dict[str, Any] = {}
-    if token_lifetime is not None:
-        given["token_lifetime"] = token_lifetime
-    if broken:
-        given["broken"] = True
+    given = {} if token_lifetime is None else {"token_lifetime": token_lifetime}
     try:
         server = Sandbox(
             host=host,
@@ -73,6 +69,7 @@ def sandbox(
             ignore_offset=ignore_offset,
             latency=latency,
             failure_rate=failure_rate,
+            broken=broken,
             **given,
         )
     except ValueError as error:  # its message begins with a parameter

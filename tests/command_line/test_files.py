@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 
@@ -110,6 +111,19 @@ class TestRepair:
         done = here("repair", files["Images"], "--dir", tmp_path / "a" / "b")
         [copy] = (tmp_path / "a" / "b").iterdir()
         assert done.output == f"{copy}\n"
+
+    def test_a_warning_names_its_file(self, here, files, tmp_path):
+        content = files["TPI"].read_bytes()
+        rows = re.search(rb"NAXIS2  =\s+(\d+)", content)
+        assert rows is not None
+        broken = tmp_path / "broken.fits"
+        broken.write_bytes(
+            content.replace(rows[0], b"NAXIS2  =".ljust(len(rows[0]) - 1) + b"0", 1)
+        )
+        done = here("repair", files["Images"], broken)
+        assert (done.status, done.output.count("\n")) == (0, 2)
+        assert done.errors.startswith(f"grad300: warning: {broken}: the header counts no rows")
+        assert here("repair", broken, "--overwrite", "--quiet").errors == ""
 
     def test_one_failure_leaves_the_others(self, here, files, tmp_path):
         done = here("repair", tmp_path / "missing.fits", files["Images"])

@@ -126,5 +126,6 @@ def _print_report(report: Any, *, is_dry: bool, is_quiet: bool) -> int:
             status = f"{row['status']:10}  " if is_dry else ""
             write_output(f"{status}{one_line(str(row['path']))}\n")
     if not is_quiet:
-        write_message(", ".join(f"{count} {status}" for status, count in counts.items()))
+        said = ", ".join(f"{count} {status}" for status, count in counts.items())
+        write_message(said.replace("would save", "would be saved"))
     return FAILED if counts["failed"] else 0

@@ -40,7 +40,7 @@ def test_a_dry_run_saves_nothing(here, access, tmp_path):
     skipped, saved = done.output.splitlines()
     assert skipped.startswith(f"skipped     {tmp_path}")
     assert saved.startswith(f"would save  {tmp_path}")
-    assert (done.status, done.errors) == (0, "grad300: 1 would save, 1 skipped, 0 failed\n")
+    assert (done.status, done.errors) == (0, "grad300: 1 would be saved, 1 skipped, 0 failed\n")
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -55,10 +55,12 @@ class CommandError(Exception):
 
 def describe_error(error: Exception) -> str:
     """Return a description of an error; one that is not expected includes its type."""
+    if isinstance(error, CommandError | ImportError):  # without imports that may fail, too
+        return str(error)
     from grad300_sdk.client import CREDENTIALS_HINT
     from grad300_sdk.errors import Grad300APIError, Grad300Error
 
-    known = isinstance(error, CommandError | Grad300Error | OSError | ImportError)
+    known = isinstance(error, Grad300Error | OSError)
     text = str(error) if known else f"{type(error).__name__}: {error}"
     if isinstance(error, Grad300APIError):
         notes = " ".join(getattr(error, "__notes__", ()))

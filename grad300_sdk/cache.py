@@ -59,7 +59,7 @@ def folder() -> Path:
     OSError
         If it can't be made.
     ValueError
-        If there is no home directory, and `XDG_CACHE_HOME` is not set.
+        If there is no home directory, and ``XDG_CACHE_HOME`` is not set.
 
     Examples
     --------

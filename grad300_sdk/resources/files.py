@@ -329,7 +329,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Returns
         -------
         Path
-            The file, to be read and not to be changed. `grad300_sdk.cache` returns the folder
+            The file, to be read and not to be changed. ``grad300_sdk.cache`` returns the folder
             and the size of the cache, and clears it.
 
         Raises

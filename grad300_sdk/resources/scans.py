@@ -177,7 +177,7 @@ class Listing(Node[M], ABC):
             The earliest and the latest date, both included. A datetime without an offset is UTC;
             a day without a time, as `date_to`, means its end.
         page_size : int, optional
-            How many scans to fetch in one request; `conf.default_page_size` by default.
+            How many scans to fetch in one request; ``conf.default_page_size`` by default.
         max_results : int, optional
             The most scans to return; all by default.
 
@@ -260,7 +260,7 @@ class Listing(Node[M], ABC):
         Returns
         -------
         astropy.table.Table
-            One row for each scan, in the server's order: right ascension in `conf.ra_unit`,
+            One row for each scan, in the server's order: right ascension in ``conf.ra_unit``,
             declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, missing
             values masked. Its ``meta`` holds the query, and ``meta["truncated"]`` tells whether
             the server repeated its rows, so that some may be missing.
@@ -411,7 +411,7 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         offset : int
             How many scans to skip.
         limit : int, optional
-            How many scans to ask for; `conf.default_page_size` by default. The server may send
+            How many scans to ask for; ``conf.default_page_size`` by default. The server may send
             fewer.
         source : str, optional
             A part of the source's name; upper and lower case are alike.

@@ -54,6 +54,12 @@ PUBLIC_NAMES = {
 }
 
 
+def documented_names(page: str) -> list[str]:
+    """Return the names that a page of the reference lists, or describes itself."""
+    text = (ROOT / f"docs/{page}.rst").read_text("utf-8")
+    return re.findall(r"^(?:   |\.\. py:data:: )([\w.]+)$", text, re.MULTILINE)
+
+
 class TestPublicNames:
     @pytest.mark.parametrize("module", PUBLIC_NAMES)
     def test_they_are_these(self, module):
@@ -65,15 +71,13 @@ class TestPublicNames:
         for name in getattr(namespace, "__all__", ()):
             assert getattr(namespace, name) is not None
 
-    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk"] - {"__version__", "conf"}))
+    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk"] - {"__version__"}))
     def test_the_reference_has_them(self, name):
-        reference = (ROOT / "docs/reference.rst").read_text("utf-8")
-        assert f":: grad300_sdk.{name}\n" in reference
+        assert name in documented_names("reference")
 
-    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk.engine"]))
+    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk.engine"] - {"errors"}))
     def test_the_reference_of_the_engine_has_them(self, name):
-        reference = (ROOT / "docs/engine_reference.rst").read_text("utf-8")
-        assert f":: grad300_sdk.engine.{name}\n" in reference
+        assert name in documented_names("engine_reference")
 
     def test_completion_shows_them(self):
         assert set(dir(grad300_sdk)) >= PUBLIC_NAMES["grad300_sdk"]

@@ -45,6 +45,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"{project} {version}"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_js_files = ["names.js"]
 html_theme_options = {
     "logo": {"text": project},
     "header_links_before_dropdown": 4,
@@ -196,7 +197,8 @@ class NotebookTree(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the tree."""
-        return [nodes.raw("", grad300_sdk.Client().tree()._repr_html_(), format="html")]
+        html = grad300_sdk.Client().tree()._repr_html_()
+        return [nodes.raw("", f'<div class="notebook-tree">{html}</div>', format="html")]
 
 
 class Picture(SphinxDirective):

@@ -132,7 +132,10 @@ NAMES = {
 
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
-numpydoc_xref_aliases = NAMES
+numpydoc_xref_aliases = {
+    name: f":py:obj:`{name}`" if name == whole and "." in name else whole
+    for name, whole in NAMES.items()
+}
 numpydoc_xref_ignore = "all"  # what NAMES does not have
 numpydoc_validation_checks = {
     "all",
@@ -171,25 +174,27 @@ class ClientTree(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the list."""
-        lines = zip(grad300_sdk.Client().tree(), calls(grad300_sdk.Client), strict=True)
-        return self.parse_text_to_nodes(
-            "\n".join(
-                f":py:obj:`{line.call} <{cls.__module__}.{cls.__name__}.{name}>`\n"
-                f"    {line.method} ``{line.template}``: {line.summary}\n"
-                for line, (cls, name) in lines
-            )
-        )
+        text = ""
+        for branch, cls in tree_nodes():
+            names = [m.accessor[1:] or "__call__" for m in cls._members() if not m.node_class]
+            for line, name in zip(branch.calls, names, strict=True):
+                text += f":py:obj:`{line.call} <{cls.__module__}.{cls.__name__}.{name}>`\n"
+                text += f"    {line.method} ``{line.template}``: {line.summary}\n\n"
+        return self.parse_text_to_nodes(text)
 
 
-def calls(cls: type[Any]) -> Iterator[tuple[type[Any], str]]:
-    """Yield the class and the name of each call of a tree, in the tree's order."""
-    members = list(cls._members())
-    for member in members:
-        if member.node_class is None:
-            yield cls, member.accessor.removeprefix(".") or "__call__"
-    for member in members:
-        if member.node_class is not None:
-            yield from calls(member.node_class)
+def tree_nodes(
+    branch: Any = None, cls: type[Any] = grad300_sdk.Client
+) -> Iterator[tuple[Any, type[Any]]]:
+    """Yield the branches of a client's tree, each with its class, from the top."""
+    branch = branch or grad300_sdk.Client().tree().root
+    yield branch, cls
+    below = [member.node_class for member in cls._members() if member.node_class]
+    for inner, node_class in zip(branch.branches, below, strict=True):
+        yield from tree_nodes(inner, node_class)
+
+
+PLACES = {cls: branch.name for branch, cls in tree_nodes()}
 
 
 class NotebookTree(SphinxDirective):
@@ -279,6 +284,17 @@ def mark_parameters(
     lines[:] = text.split("\n")
 
 
+def show_place(
+    app: Sphinx, kind: str, name: str, documented: Any, options: Any, lines: list[str]
+) -> None:
+    """Say how a node is reached, and name the class of a node that an attribute leads to."""
+    if kind == "class" and documented in PLACES and documented is not grad300_sdk.Client:
+        lines[1:1] = ["", f"How to reach it: ``{PLACES[documented]}``."]
+    for cls, place in PLACES.items():
+        if kind != "class" and place == f"client.{name.removeprefix('grad300_sdk.Client.')}":
+            lines += ["", f"It is a `~{cls.__module__}.{cls.__name__}`."]
+
+
 def draw_pictures(app: Sphinx, config: Config) -> None:
     """Draw the pictures of these pages."""
     from pictures import draw
@@ -294,5 +310,6 @@ def setup(app: Sphinx) -> None:
     app.add_autodoc_attrgetter(type, get_documented)
     app.connect("autodoc-process-signature", correct_signature)
     app.connect("autodoc-process-docstring", mark_parameters, priority=400)  # before numpydoc
+    app.connect("autodoc-process-docstring", show_place, priority=400)
     app.connect("autodoc-skip-member", skip_internal_members)
     app.connect("config-inited", draw_pictures)

@@ -119,7 +119,7 @@ def draw_request(shade: Shade) -> str:
             y = number * (height + gap) + 1
             drawing.box(x + 0.5, y, width - 1, height)
             drawing.text(x + 12, y + 21, name, font_weight="bold")
-            for line, words in enumerate(wrap(text, 33)):
+            for line, words in enumerate(wrap(text, 32)):
                 drawing.text(x + 12, y + 41 + 17 * line, words, size=13, fill=shade.muted)
     for number in range(len(THERE)):
         top = number * (height + gap) + height + 3

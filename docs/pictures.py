@@ -16,9 +16,12 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any, NamedTuple
 
+from matplotlib import rc_context
+from matplotlib.style import library
 from tqdm import tqdm
 
-from grad300_sdk import Client
+from grad300_sdk import Client, quicklook
+from grad300_sdk.sandbox import Sandbox
 
 DOCS = Path(__file__).parent
 PACKAGE = DOCS.parent / "grad300_sdk"
@@ -304,9 +307,35 @@ DRAWINGS = {
 }
 
 
+QUICK_LOOKS = {"sun": ("Images", 1), "power": ("TPI", 1), "spectrum": ("Spectrum", 10)}
+STYLES = {
+    "light": {},
+    "dark": {
+        **library["dark_background"],
+        "axes.facecolor": "#14181e",
+        "figure.facecolor": "none",
+    },
+}
+
+
+def draw_quick_looks(folder: Path) -> None:
+    """Draw the quick looks of scans of the sandbox, as the home page does."""
+    with (
+        Sandbox(seed=1) as archive,
+        Client(archive.url, user=archive.user, password=archive.password) as client,
+    ):
+        for name, (scan_type, scan_id) in QUICK_LOOKS.items():
+            data = client.scans[scan_type][scan_id].file.open()
+            for shade, style in STYLES.items():
+                with rc_context(style):
+                    quicklook.plot(data).savefig(folder / f"{name}-{shade}.png", dpi=144)
+
+
 def draw(folder: Path) -> None:
-    """Draw all pictures into a folder."""
+    """Draw all pictures into a folder, quick looks only where they are missing: they take time."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "spectrum-dark.png").exists():
+        draw_quick_looks(folder)
     for name, function in DRAWINGS.items():
         for shade, colors in SHADES.items():
             (folder / f"{name}-{shade}.svg").write_text(function(colors), "utf-8")

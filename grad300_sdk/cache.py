@@ -47,7 +47,7 @@ _settled: set[tuple[int, str]] = set()
 
 
 def folder() -> Path:
-    """Return the folder of the cache, which is made if it is missing.
+    """Return the folder of the cache, which is created if it does not exist.
 
     Returns
     -------

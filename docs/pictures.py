@@ -307,7 +307,7 @@ DRAWINGS = {
 }
 
 
-QUICK_LOOKS = {"sun": ("Images", 1), "power": ("TPI", 1), "spectrum": ("Spectrum", 10)}
+QUICK_LOOKS = {"sun": ("Images", 1), "power": ("TPI", 1), "spectrum": ("Spectrum", 5)}
 STYLES = {
     "light": {},
     "dark": {

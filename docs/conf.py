@@ -74,14 +74,15 @@ python_use_unqualified_type_names = True
 
 # The reference: a page for each class and function.
 autosummary_context = {
-    "options": {  # more than the members of its own
+    "more_options": {
         "grad300_sdk.Client": (
             ":inherited-members:\n:exclude-members: aclose, client, path, template"
         ),
         "grad300_sdk.resources.login.Login": ":special-members: __call__",
         "grad300_sdk.engine.Sender": ":special-members: __call__",
     },
-    "members": {  # not all of them
+    "only_members": {
+        "grad300_sdk.filesystem.Grad300FileSystem": "created, modified, walk",
         "grad300_sdk.ScanRecord": "coord, project, scan_tag, sub_scan",
         "grad300_sdk.engine.Call": (
             "method, path, template, client, request, response, curl, flow"

@@ -20,11 +20,12 @@ from matplotlib import rc_context
 from matplotlib.style import library
 from tqdm import tqdm
 
+import grad300_sdk
 from grad300_sdk import Client, quicklook
 from grad300_sdk.sandbox import Sandbox
 
 DOCS = Path(__file__).parent
-PACKAGE = DOCS.parent / "grad300_sdk"
+PACKAGE = Path(grad300_sdk.__file__).parent
 SANS, MONO = "system-ui, sans-serif", "ui-monospace, monospace"
 ROW = 20  # from one line of text to the next
 MONO_WIDTH = 8.5  # of a character, at the most

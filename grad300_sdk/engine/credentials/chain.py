@@ -38,6 +38,10 @@ _RUNTIME_FILE = "XDG_RUNTIME_DIR"
 _NETRC = "netrc"
 
 
+def _find_none() -> None:
+    """Find no login: no tool of the API keeps any."""
+
+
 class CredentialChain(Struct, frozen=True, kw_only=True):
     """The credentials passed to a client, and the places to look for others.
 
@@ -54,7 +58,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     log_in : callable or None
         Function that takes a user name and a password, and returns the flow that logs in and
         returns a bearer token. None to send both with each request: HTTP basic authentication.
-    find_kept : callable or None
+    find_kept : callable
         Function that returns the login that a tool of the API keeps on this machine for this very
         server, or None. It comes after what was passed, and before what the environment names.
     auth_reload : bool
@@ -79,7 +83,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     token_file: str | os.PathLike[str] | None = None
     user: str | None = None
     password: str | None = None
-    find_kept: Callable[[], KeptLogin | None] | None = None
+    find_kept: Callable[[], KeptLogin | None] = _find_none
     force_noauth: bool = False
     fail_if_noauth: bool = False
     auth_reload: bool = False
@@ -118,7 +122,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
             if (credentials := passed()) is not None:
                 self.warn_if_plain()
                 return credentials
-        kept = None if self.find_kept is None else self.find_kept()
+        kept = self.find_kept()
         if kept is not None and not kept.is_expired:
             return self._from_kept(kept)
         if not self.is_plain:
@@ -220,7 +224,6 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
 
     def _from_kept(self, kept: KeptLogin) -> KeptToken:
         """Return the token of a kept login; the user chose it for this server."""
-        assert self.find_kept is not None
         self.warn_if_plain()
         return KeptToken(kept, self.find_kept, reload_before=self._reload_before)
 

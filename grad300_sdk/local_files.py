@@ -34,9 +34,9 @@ Source: TypeAlias = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview,
 
 
 def read(source: Source) -> Table | HDUList:
-    """Read a file, as ``file.open()`` reads that of a scan: the table of a TPI, or HDUs.
+    """Read a file as ``file.open()`` reads the file of a scan: the table of a TPI, or HDUs.
 
-    Nothing is sent. The content tells what the file is, so that it may have any name.
+    Nothing is sent. The content tells what the file is, so it may have any name.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def read(source: Source) -> Table | HDUList:
     DecodeError
         If the file can't be read, even in part; the message names it.
     OSError
-        If there is no such file, for one.
+        If the file can't be opened.
 
     Warns
     -----
@@ -79,7 +79,7 @@ def read(source: Source) -> Table | HDUList:
 
 
 def read_table(source: Source) -> Table:
-    """Read the table of a file, as ``file.table()`` reads that of a scan.
+    """Read the table of a file, as ``file.table()`` does for a scan.
 
     Nothing is sent.
 
@@ -98,7 +98,7 @@ def read_table(source: Source) -> Table:
     DecodeError
         If the file can't be read, or has no table (images have none); the message names it.
     OSError
-        If there is no such file, for one.
+        If the file can't be opened.
 
     Warns
     -----
@@ -136,7 +136,7 @@ def read_fits(source: Source) -> HDUList:
     DecodeError
         If the file can't be read; the message names it.
     OSError
-        If there is no such file, for one.
+        If the file can't be opened.
 
     Warns
     -----

@@ -61,8 +61,8 @@ def velocity(
     """Return the velocity of each channel of a spectrum, in the radio convention.
 
     The motion of the telescope, with the Earth, is that in the middle of the rows with the status
-    ``on``, along the direction in which it pointed in these on average; the others may be of a
-    direction beside the source. Without such rows, all of them count.
+    ``on``, along the direction in which it pointed in these on average; the other rows may be
+    from beside the source. Without such rows, all rows count.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ Or do so, and then save new files as they appear, looking for them every minute:
     python docs/examples/mirror.py ~/grad300 --every 60
 
 A run can be interrupted at any time, and the next one resumes it. While one is at work, another
-one on the same folder ends at once.
+one on the same folder ends immediately.
 """
 
 from __future__ import annotations
@@ -107,9 +107,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--base-url", help="URL of the server (default: the archive's)")
     parser.add_argument("--token-file", type=Path, help="file with a token")
     often = parser.add_mutually_exclusive_group(required=True)
-    often.add_argument("--once", action="store_true", help="bring the folder up to date, and end")
+    often.add_argument("--once", action="store_true", help="bring the folder up to date, and exit")
     often.add_argument(
-        "--every", type=float, metavar="SECONDS", help="look for new scans so often"
+        "--every", type=float, metavar="SECONDS", help="time between two looks for new scans"
     )
     return parser.parse_args()
 

@@ -51,7 +51,7 @@ def plot(data: Any, *, figure: FigureBase | None = None) -> FigureBase:
     - a listing: scans over time and on the sky, by source and type
 
     East is left. A polarisation without power is left out, and named. A scale holds all values
-    except for short bursts that would flatten the rest; how many lie beyond it is said.
+    except for short bursts that would flatten the rest; the picture says how many lie beyond it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def plot(data: Any, *, figure: FigureBase | None = None) -> FigureBase:
     Raises
     ------
     TypeError
-        If the data are nothing of that kind.
+        If the data are of any other kind.
 
     Examples
     --------

@@ -263,7 +263,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """Save the file in a folder, as the server sends it, and return its path.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``. The body goes into a hidden file,
-        which is moved into place when it is complete, so that no half of a file ever has its name.
+        which is moved into place when it is complete, so an incomplete file never has its name.
         After an interruption, the next call resumes if the server can prove that the file is the
         same.
 

@@ -300,7 +300,7 @@ class Listing(Node[M], ABC):
         source: str | None = None,
         scan_name: str | None = None,
     ) -> ItemsFlow[Row]:
-        """Iterate over new scans without an end: look at the listing again and again.
+        """Iterate over new scans endlessly: look at the listing again and again.
 
         Sends ``GET /scans/{scan_type}/``, once for each page, at every look. If the server can't
         be reached, is restarted, or fails temporarily, the next look follows as if nothing had
@@ -335,7 +335,7 @@ class Listing(Node[M], ABC):
         TransportError
             If the failure is not temporary, such as a refused certificate.
         DecodeError
-            If the first look finds no listing. Later it is taken for an outage.
+            If the first look finds no listing. At a later look, that counts as an outage.
 
         Notes
         -----

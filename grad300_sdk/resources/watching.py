@@ -61,7 +61,7 @@ class Watch:
     def flow(
         self, paginators: Callable[[Filters], Iterator[Paginator[Rows[Row]]]], sizes: PageSizes
     ) -> ItemsFlow[Row]:
-        """Yield the new scans of all listings, look by look, without an end."""
+        """Yield the new scans of all listings, look by look, endlessly."""
         while True:
             filters = self._next_filters()
             wait = self._every

@@ -158,7 +158,7 @@ DATA: dict[str, Any] = {
     "impossible pointings": tpi(JD=np.where(EVERY % 50, tpi()["JD"], 1e307), Elevation=HALF_BAD),
     "only impossible pointings": tpi(JD=np.full(500, -1e307), Azimuth=np.full(500, 1e307)),
     "above the zenith": tpi(Elevation=np.full(500, 90.01)),
-    "a pointing that was not set": tpi(Azimuth=np.where(EVERY < 2, 2.9e-310, 170 + EVERY / 50)),
+    "a pointing that was not set": tpi(Azimuth=np.where(EVERY < 2, 0.0, 170 + EVERY / 50)),
     "the whole sky": tpi(Azimuth=EVERY * 0.72, Elevation=5 + EVERY * 0.16),
     "impossible powers": tpi(RIGHT_POL=np.where(EVERY % 50, 1600.0, 1e307)),
     "powers that are nan": tpi(RIGHT_POL=np.full(500, np.nan), LEFT_POL=np.full(500, np.nan)),

@@ -268,6 +268,11 @@ class TestAnything:
         with pytest.raises(TypeError, match=rf"expected .*{found}"):
             quicklook.plot(data)
 
+    def test_what_is_not_a_figure_is_a_type_error(self) -> None:
+        axes: Any = Figure().add_subplot()
+        with pytest.raises(TypeError, match="figure must be a Figure or a SubFigure, not Axes"):
+            quicklook.plot(tpi(), figure=axes)
+
     def test_a_figure_that_is_given_is_drawn_in(self) -> None:
         figure = Figure(figsize=(12, 5), layout="constrained")
         left, right = figure.subfigures(1, 2)

@@ -13,6 +13,7 @@ from astropy.time import Time
 
 from grad300_sdk.engine import excerpt
 from grad300_sdk.sky import SITE, check_columns, earth_rotation, times, track
+from grad300_sdk.tables import PortableQTable
 
 __all__ = ["HYDROGEN_LINE", "POLARISATIONS", "frequency", "on_off", "velocity"]
 
@@ -168,7 +169,7 @@ def on_off(table: Table) -> QTable:
         is_bad = (on <= 0) | (off <= 0)
         ratio = np.divide(on - off, off, where=~is_bad, out=np.zeros(len(off)))
         columns[name] = MaskedColumn(ratio, mask=is_bad)
-    return QTable(columns, meta=dict(table.meta))
+    return PortableQTable(columns, meta=dict(table.meta))
 
 
 def _rest_frequency(rest: Any) -> u.Quantity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -212,3 +213,16 @@ class TestOnOff:
         found = spectra.on_off(table)
         assert len(found) == 1024
         assert not found["RIGHT_POL"].mask[:1000].any()
+
+    @pytest.mark.parametrize("file_format", ["ascii.ecsv", "csv", "fits", "votable"])
+    def test_it_is_written_without_a_warning(
+        self, sandbox: Sandbox, tmp_path: Path, file_format: str
+    ) -> None:
+        with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+            line = spectra.on_off(client.scans["Spectrum"][1].file.table())
+        line.write(tmp_path / "line", format=file_format)
+        read = QTable.read(tmp_path / "line", format=file_format)
+        assert np.allclose(u.Quantity(read["velocity"]).value, line["velocity"].value)
+        assert np.ma.allequal(read["RIGHT_POL"], line["RIGHT_POL"])
+        if file_format != "csv":
+            assert read["velocity"].unit == u.km / u.s

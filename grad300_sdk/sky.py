@@ -111,7 +111,9 @@ def track(table: Table) -> SkyCoord:
     """Return where the telescope pointed at each row of a TPI or a spectrum.
 
     astropy interpolates the motion of the Earth between moments that are five minutes apart,
-    which changes a position by less than 0.01 arcseconds.
+    which changes a position by less than 0.01 arcseconds. For dates beyond the data on the Earth's
+    rotation that are installed, which reach about a year ahead, it takes UT1 to be UTC: a few
+    arcseconds. The first call in a process reads these data, which takes half a second.
 
     Parameters
     ----------

@@ -197,18 +197,14 @@ def pair(listing: Table, within: Any = 30 * u.s) -> npt.NDArray[np.intp]:
     check_columns(listing, "scan_type", "source", "date")
     limit = _seconds(within)
     starts = unix_seconds(listing["date"])
-    sources = [str(source).casefold() for source in np.ma.filled(listing["source"], "")]
-    images: dict[str, list[int]] = {}
-    for row, scan_type in enumerate(listing["scan_type"]):
-        if scan_type == "Images":
-            images.setdefault(sources[row], []).append(row)
+    types, sources = _texts(listing["scan_type"]), np.char.lower(_texts(listing["source"]))
+    is_image = types == "Images"
+    images = {name: np.flatnonzero(is_image & (sources == name)) for name in set(sources.tolist())}
     pairs = []
-    for row, scan_type in enumerate(listing["scan_type"]):
-        if scan_type == "TPI":
-            candidates = images.get(sources[row], [])
-            gaps = np.abs(starts[candidates] - starts[row])
-            is_near = gaps <= limit
-            pairs.append(candidates[np.nanargmin(gaps)] if is_near.any() else -1)
+    for row in np.flatnonzero(types == "TPI"):
+        candidates = images[sources[row]]
+        gaps = np.abs(starts[candidates] - starts[row])
+        pairs.append(candidates[np.nanargmin(gaps)] if (gaps <= limit).any() else -1)
     return np.array(pairs, dtype=np.intp)
 
 
@@ -234,7 +230,7 @@ def unix_seconds(column: Any) -> npt.NDArray[np.float64]:
     """
     if isinstance(column, Time):
         return np.asarray(np.ma.filled(np.ma.masked_array(column.utc.unix), np.nan))
-    dates = [parse_date(text) for text in np.ma.filled(column.astype(str), "")]
+    dates = [parse_date(text) for text in _texts(column)]
     return np.array([np.nan if date is None else date.timestamp() for date in dates])
 
 
@@ -250,6 +246,11 @@ def check_columns(table: Any, *names: str) -> None:
         raise ValueError(
             f"the table has no column {missing[0]!r}; its columns are {', '.join(table.colnames)}"
         )
+
+
+def _texts(column: Any) -> npt.NDArray[np.str_]:
+    """Return a column of text, empty where it is masked."""
+    return np.asarray(np.ma.filled(column.astype(str), ""))
 
 
 def _seconds(within: Any) -> float:

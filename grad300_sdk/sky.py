@@ -27,7 +27,6 @@ from astropy.utils.exceptions import AstropyWarning
 
 from grad300_sdk.engine import excerpt
 from grad300_sdk.filters import parse_date
-from grad300_sdk.records import ra_unit
 
 __all__ = ["SITE", "coordinates", "pair", "times", "track"]
 
@@ -57,7 +56,8 @@ def coordinates(listing: Table) -> SkyCoord:
     TypeError
         If the listing is not a table.
     ValueError
-        If the table has no columns ``ra`` and ``dec``.
+        If the table has no columns ``ra`` and ``dec``, or ``ra`` has no unit, as after reading
+        CSV: it may be in hours or in degrees.
 
     Examples
     --------
@@ -68,8 +68,11 @@ def coordinates(listing: Table) -> SkyCoord:
     (3,)
     """
     check_columns(listing, "ra", "dec")
-    right_ascension = _degrees(listing["ra"], ra_unit())  # what is read from CSV has no unit
-    declination = _degrees(listing["dec"])
+    if listing["ra"].unit is None:
+        raise ValueError(
+            "the column 'ra' has no unit; set it: listing['ra'].unit = 'hourangle', or 'deg'"
+        )
+    right_ascension, declination = (_degrees(listing[name]) for name in ("ra", "dec"))
     is_possible = (np.abs(right_ascension) <= 360) & (np.abs(declination) <= 90)
     positions = np.where(is_possible, [right_ascension, declination], np.nan)
     return SkyCoord(*positions, unit=u.deg, frame="icrs")
@@ -268,7 +271,7 @@ def _seconds(within: Any) -> float:
     return seconds
 
 
-def _degrees(column: Any, unit: Any = u.deg) -> npt.NDArray[np.float64]:
-    """Return a column in degrees, nan where it is masked; `unit` is its unit if it has none."""
+def _degrees(column: Any) -> npt.NDArray[np.float64]:
+    """Return a column in degrees, nan where it is masked."""
     values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
-    return np.asarray(u.Quantity(values, column.unit or unit).to_value(u.deg))
+    return np.asarray(u.Quantity(values, column.unit or u.deg).to_value(u.deg))

@@ -47,7 +47,7 @@ _settled: set[tuple[int, str]] = set()
 
 
 def folder() -> Path:
-    """Return the folder of the cache, which is made if it is missing.
+    """Return the folder of the cache, which is created if it does not exist.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def folder() -> Path:
     OSError
         If it can't be made.
     ValueError
-        If there is no home directory, and `XDG_CACHE_HOME` is not set.
+        If there is no home directory, and ``XDG_CACHE_HOME`` is not set.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from grad300_sdk.engine import (
     public,
 )
 from grad300_sdk.errors import Grad300Warning
+from grad300_sdk.logins import find_login
 from grad300_sdk.resources.login import Login, log_in
 from grad300_sdk.resources.openapi import OpenAPI
 from grad300_sdk.resources.scans import Scans
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient", "Client"]
 
 
-CREDENTIAL_ARGUMENTS = "user= and password=, token=, or token_file="
+CREDENTIALS_HINT = (
+    "Pass user= and password=, token=, or token_file=, add the server to your netrc file, "
+    "or log in once with 'grad300 login'."
+)
 
 
 class Archive(Root[M]):
@@ -70,8 +75,9 @@ class Archive(Root[M]):
         on_retry: OnRetry | None = None,
     ) -> None:
         url = _base_url_setting() if base_url is None else check_base_url(base_url)
+        api_url = _join_prefix(url, _or_setting(api_prefix, "api_prefix"))
         super().__init__(
-            _join_prefix(url, _or_setting(api_prefix, "api_prefix")),
+            api_url,
             user_agent=f"grad300_sdk/{__version__}",
             timeout=_or_setting(timeout, "timeout"),
             retries=_or_setting(retries, "retries"),
@@ -84,6 +90,7 @@ class Archive(Root[M]):
                 token_file=token_file,
                 user=user,
                 password=password,
+                find_kept=partial(find_login, api_url),
                 force_noauth=force_noauth,
                 fail_if_noauth=fail_if_noauth,
                 auth_reload=auth_reload,
@@ -91,7 +98,7 @@ class Archive(Root[M]):
                 allow_http=allow_http,
                 accept_issued=False,
                 warning=Grad300Warning,
-                hint=f"Pass {CREDENTIAL_ARGUMENTS}, or add the server to your netrc file.",
+                hint=CREDENTIALS_HINT,
             ),
             is_unauthorized=_is_unauthorized,
             headers=headers,

@@ -62,7 +62,7 @@ def _check_file() -> None:
 
 
 class Conf(config.ConfigNamespace):  # type: ignore[misc]  # astropy has no types
-    """The settings of `grad300_sdk`, read when a client is made.
+    """The settings of ``grad300_sdk``, read when a client is made.
 
     They can be set in a program, or in the file ``grad300_sdk.cfg`` in astropy's configuration
     folder.

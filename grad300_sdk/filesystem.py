@@ -110,7 +110,7 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
     Parameters
     ----------
     base_url : str, optional
-        URL of the archive's server, as for `AsyncClient`.
+        URL of the archive's server, as for `~grad300_sdk.AsyncClient`.
     block_size, cache_type, cache_options
         How an open file reads, as for fsspec's ``open``: by default, blocks of 5 MiB with
         ``readahead``.
@@ -120,7 +120,7 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         Options of every file system of fsspec. By default, as many files are read at once as the
         client has connections.
     **options
-        The other keywords of `AsyncClient`: ``user`` and ``password``, ``token_file`` and so on.
+        The other keywords of `~grad300_sdk.AsyncClient`, such as ``user`` and ``password``.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
     PermissionError
         By each method, if the server refuses the credentials.
     OSError
-        By each method that would write, with the errno `errno.EROFS`.
+        By each method that would write, with the errno ``errno.EROFS``.
     fsspec.exceptions.FSTimeoutError
         By each method, if the server does not answer in time.
     Grad300Error
@@ -480,13 +480,13 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         Raises
         ------
         OSError
-            Always, with the errno `errno.EROFS`.
+            Always, with the errno ``errno.EROFS``.
         """
         raise _read_only()
 
 
 class Grad300File(AbstractBufferedFile):
-    """An open file of the archive, as ``open`` of a `Grad300FileSystem` returns it.
+    """An open file of the archive, which ``Grad300FileSystem.open`` returns.
 
     Opening it fetches its first block, which says how large the file is.
     """

@@ -28,7 +28,7 @@ class Grad300Client(Client):
     """A synchronous client that has flat methods in addition to the tree.
 
     It takes the parameters of `Client`. If you pass `user` and `password`, it logs in immediately.
-    A `scan_type` of None selects all four types.
+    A ``scan_type`` of None selects all four types.
 
     Raises
     ------

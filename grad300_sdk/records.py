@@ -126,9 +126,9 @@ class ScanRecord(msgspec.Struct, frozen=True):
 
     @property
     def coord(self) -> SkyCoord | None:
-        """The position (ICRS); None if `ra` or `dec` is missing, or `dec` is impossible.
+        """The position (ICRS); None if ``ra`` or ``dec`` is missing, or ``dec`` is impossible.
 
-        `ra` is in the unit ``conf.ra_unit``.
+        ``ra`` is in the unit ``conf.ra_unit``.
         """
         if self.ra is None or self.dec is None or not abs(self.dec) <= 90:
             return None
@@ -138,17 +138,17 @@ class ScanRecord(msgspec.Struct, frozen=True):
 
     @property
     def project(self) -> str | None:
-        """The project in `file_name`, such as ``GRAD300``; None if the name is of another form."""
+        """The project in ``file_name``, such as ``GRAD300``; None if the name has another form."""
         return self._name_part("project")
 
     @property
     def scan_tag(self) -> str | None:
-        """The tag of the scan in `file_name`, such as ``04``; None if it is of another form."""
+        """The tag of the scan in ``file_name``, such as ``04``; None if it has another form."""
         return self._name_part("scan_tag")
 
     @property
     def sub_scan(self) -> str | None:
-        """The sub-scan in `file_name`, such as ``01``; None if the name is of another form."""
+        """The sub-scan in ``file_name``, such as ``01``; None if the name has another form."""
         return self._name_part("sub_scan")
 
     def _name_part(self, part: str) -> str | None:

@@ -23,6 +23,9 @@ VARIABLES = (
     "BEARER_TOKEN_FILE",
     "COLUMNS",  # the width of a terminal; pytest-xdist sets it in its workers
     "FORCE_COLOR",
+    "GRAD300_BASE_URL",
+    "GRAD300_TOKEN_FILE",
+    "GRAD300_USER",
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "NETRC",

@@ -301,7 +301,7 @@ def test_without_credentials_the_error_says_how_to_pass_them(
     assert caught.value.__notes__ == [
         f"GET {URL}/api/v1/x answered 401.",
         "No credentials were sent. Pass user= and password=, token=, or token_file=, "
-        "or add the server to your netrc file.",
+        "add the server to your netrc file, or log in once with 'grad300 login'.",
     ]
 
 

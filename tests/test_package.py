@@ -32,7 +32,7 @@ PUBLIC_NAMES = {
     "grad300_sdk.engine": {
         *("Anonymous", "Async", "Basic", "Call", "CallableNode", "Chunks", "ClientOptions"),
         *("Comparison", "CredentialChain", "Credentials", "Exclusive", "FileContent"),
-        *("Flow", "Gather", "Items", "ItemsFlow", "Login", "M", "Node", "OnRetry"),
+        *("Flow", "Gather", "Items", "ItemsFlow", "KeptLogin", "Login", "M", "Node", "OnRetry"),
         *("OpenAPIDocument", "Resource", "Root", "RootNode", "Send", "Sender", "Sink", "Sleep"),
         *("Sync", "Token", "TokenFile", "Tree", "TreeLine", "call_attributes", "check_base_url"),
         *("check_integer", "check_path", "check_positive", "child", "decode_error"),
@@ -54,6 +54,12 @@ PUBLIC_NAMES = {
 }
 
 
+def documented_names(page: str) -> list[str]:
+    """Return the names that a page of the reference lists, or describes itself."""
+    text = (ROOT / f"docs/{page}.rst").read_text("utf-8")
+    return re.findall(r"^(?:   |\.\. py:data:: )([\w.]+)$", text, re.MULTILINE)
+
+
 class TestPublicNames:
     @pytest.mark.parametrize("module", PUBLIC_NAMES)
     def test_they_are_these(self, module):
@@ -65,15 +71,13 @@ class TestPublicNames:
         for name in getattr(namespace, "__all__", ()):
             assert getattr(namespace, name) is not None
 
-    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk"] - {"__version__", "conf"}))
+    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk"] - {"__version__"}))
     def test_the_reference_has_them(self, name):
-        reference = (ROOT / "docs/reference.rst").read_text("utf-8")
-        assert f":: grad300_sdk.{name}\n" in reference
+        assert name in documented_names("reference")
 
-    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk.engine"]))
+    @pytest.mark.parametrize("name", sorted(PUBLIC_NAMES["grad300_sdk.engine"] - {"errors"}))
     def test_the_reference_of_the_engine_has_them(self, name):
-        reference = (ROOT / "docs/engine_reference.rst").read_text("utf-8")
-        assert f":: grad300_sdk.engine.{name}\n" in reference
+        assert name in documented_names("engine_reference")
 
     def test_completion_shows_them(self):
         assert set(dir(grad300_sdk)) >= PUBLIC_NAMES["grad300_sdk"]
@@ -84,6 +88,7 @@ class TestPublicNames:
 
 
 OF_EXTRAS = {
+    ("grad300_sdk.command_line", "pyarrow"),
     ("grad300_sdk.command_line", "rich"),
     ("grad300_sdk.command_line", "typer"),
     ("grad300_sdk.downloads.progress", "tqdm"),
@@ -107,7 +112,7 @@ def test_what_the_package_needs_is_declared():
             top = found.module.partition(".")[0]
             if top == "grad300_sdk" or within(module, "grad300_sdk.sandbox"):
                 continue
-            if (module, top) in OF_EXTRAS:
+            if any(within(module, user) and top == needed for user, needed in OF_EXTRAS):
                 continue
             if top not in sys.stdlib_module_names:
                 home = {home.lower() for home in homes[top]}

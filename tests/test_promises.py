@@ -28,7 +28,10 @@ def test_each_named_test_exists(named: str) -> None:
 
 
 def test_each_promise_names_its_tests() -> None:
-    rows = re.split(r"^   \* - ", TEXT, flags=re.MULTILINE)[1:]
-    promises = [row for row in rows if not row.startswith("Promise\n")]
+    section = TEXT.partition("\nPromises\n---")[2].partition("\nLimits\n---")[0]
+    promises = re.split(r"^- ", section, flags=re.MULTILINE)[1:]
+    footnotes = dict(re.findall(r"^\.\. \[#([\w-]+)\] (``tests/)", TEXT, re.MULTILINE))
+    named = [re.search(r"\[#([\w-]+)\]_\s", promise) for promise in promises]
     assert len(promises) > 20
-    assert all(re.search(r"\n     - ``tests/", promise) for promise in promises)
+    assert sorted(found[1] for found in named if found) == sorted(footnotes)
+    assert all(named)

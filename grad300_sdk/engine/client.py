@@ -263,7 +263,7 @@ class Root(RootNode[M]):
         Parameters
         ----------
         template : str
-            A URI template (RFC 6570) below `base_api_url`.
+            A URI template (RFC 6570) below ``base_api_url``.
         **variables
             A value for each variable of the template.
 
@@ -304,7 +304,7 @@ class Root(RootNode[M]):
         method : str
             The HTTP method.
         path : str
-            A path below `base_api_url`, or an absolute URL; credentials go to the server's own
+            A path below ``base_api_url``, or an absolute URL; credentials go to the server's own
             origin alone.
         params, json, data, files, content, headers, timeout
             As in `httpx.Client.request`.
@@ -340,7 +340,7 @@ class Root(RootNode[M]):
         Parameters
         ----------
         path : str
-            A path below `base_api_url`.
+            A path below ``base_api_url``.
         params : Mapping, optional
             The query.
 

@@ -265,13 +265,14 @@ class ScanFile(Node[M], template="{+parent}/download"):
         """Save the file in a folder, as the server sends it, and return its path.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download``. The body goes into a hidden file,
-        which is moved into place once it is whole: half a file never has that name. After an
-        interruption the next call resumes it, if the server can prove that it is the same file.
+        which is moved into place when it is complete, so that no half of a file ever has its name.
+        After an interruption, the next call resumes if the server can prove that the file is the
+        same.
 
         Parameters
         ----------
         destination_dir : str or Path
-            The folder; it is made if it is missing.
+            The folder, which is created if it does not exist.
         file_name : str, optional
             The name of the file; by default the name that the server gives it, or else
             ``{scan_type}_{scan_id}.fits``.
@@ -331,7 +332,7 @@ class ScanFile(Node[M], template="{+parent}/download"):
         Returns
         -------
         Path
-            The file, to be read and not to be changed. `grad300_sdk.cache` returns the folder
+            The file, to be read and not to be changed. ``grad300_sdk.cache`` returns the folder
             and the size of the cache, and clears it.
 
         Raises

@@ -49,7 +49,7 @@ class OpenAPI(Node[M], template="{+parent}/openapi.json"):
         Comparison
             The paths that both have, that only the server has, and that only the tree has, each
             with the calls that request it. Printing it shows a table, iterating over it yields
-            the rows, and `both`, `only_server` and `only_tree` are its parts.
+            the rows, and ``both``, ``only_server`` and ``only_tree`` are its parts.
 
         Raises
         ------

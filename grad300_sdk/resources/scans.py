@@ -161,43 +161,43 @@ class Listing(Node[M], ABC):
         return None
 
     def _search(self, send: Sender, **options: Unpack[ListingOptions]) -> ItemsFlow[Row]:
-        """Iterate over the scans that match, on however many pages they are.
+        """Iterate over all scans that match, page by page.
 
-        Sends ``GET /scans/{scan_type}/``, once for each page. Pages are fetched as they are
-        needed, and more of them ahead the further the iteration goes: at most as many as the
-        client has connections.
+        Sends ``GET /scans/{scan_type}/``, once for each page. A page is requested when it is
+        needed. The further the iteration goes, the more pages are requested ahead, up to the
+        number of the client's connections.
 
         Parameters
         ----------
         source : str, optional
-            A part of the source's name; upper and lower case are alike.
+            A part of the source's name, in upper or lower case.
         scan_name : str, optional
-            A part of the file's name; upper and lower case are alike.
+            A part of the file's name, in upper or lower case.
         date_from, date_to : datetime, date, str or Time, optional
-            The earliest and the latest date, both included. A datetime without an offset is UTC;
-            a day without a time, as `date_to`, means its end.
+            The earliest and the latest date, both included. A datetime without an offset is in
+            UTC. If `date_to` is only a day, that whole day is included.
         page_size : int, optional
-            How many scans to fetch in one request; `conf.default_page_size` by default.
+            How many scans to fetch in one request; ``conf.default_page_size`` by default.
         max_results : int, optional
-            The most scans to return; all by default.
+            The number of scans after which the search stops; by default, it finds all.
 
         Yields
         ------
         dict
-            A scan as the server sends it: each once, in the server's order. With
-            ``client.scans.search``, each also has its ``scan_type``, and they come one type after
-            the other.
+            A scan as the server sends it. Each scan comes once, in the server's order. With
+            ``client.scans.search``, each scan has its ``scan_type``, and the types follow one
+            another.
 
         Raises
         ------
         ValueError, TypeError
-            If an argument is wrong: at the call, before anything is sent.
+            If an argument is wrong; the call raises it, before anything is sent.
 
         Warns
         -----
         Grad300Warning
-            If the server ignores the offset and repeats its rows, so that some may be missing; not
-            for a page of fewer than ten, as a mock repeats it.
+            If the server ignores the offset and repeats a page of ten rows or more, so that scans
+            may be missing.
 
         Examples
         --------
@@ -223,7 +223,7 @@ class Listing(Node[M], ABC):
         Returns
         -------
         list of ScanRecord
-            The scans, in the server's order, each once.
+            The scans, in the server's order.
 
         Raises
         ------
@@ -233,8 +233,8 @@ class Listing(Node[M], ABC):
         Warns
         -----
         Grad300Warning
-            If rows are left out because they lack an id or a file name or have a value of a wrong
-            type, or if the server ignores the offset and repeats its rows, ten at least.
+            If rows are left out because they lack an id or a file name, or have a value of a wrong
+            type. Or if the server ignores the offset and repeats a page of ten rows or more.
 
         Examples
         --------
@@ -260,7 +260,7 @@ class Listing(Node[M], ABC):
         Returns
         -------
         astropy.table.Table
-            One row for each scan, in the server's order: right ascension in `conf.ra_unit`,
+            One row for each scan, in the server's order: right ascension in ``conf.ra_unit``,
             declination in degrees, sizes in bytes, dates as `~astropy.time.Time` in UTC, missing
             values masked. Its ``meta`` holds the query, and ``meta["truncated"]`` tells whether
             the server repeated its rows, so that some may be missing.
@@ -273,8 +273,8 @@ class Listing(Node[M], ABC):
         Warns
         -----
         Grad300Warning
-            If rows are left out because they lack an id or a file name or have a value of a wrong
-            type, or if the server ignores the offset and repeats its rows, ten at least.
+            If rows are left out because they lack an id or a file name, or have a value of a wrong
+            type. Or if the server ignores the offset and repeats a page of ten rows or more.
 
         Examples
         --------
@@ -315,20 +315,20 @@ class Listing(Node[M], ABC):
             The earliest date of a scan. The scans since then that are in the archive already come
             first. By default, only scans that are not there at the first look are new.
         source : str, optional
-            A part of the source's name; upper and lower case are alike.
+            A part of the source's name, in upper or lower case.
         scan_name : str, optional
-            A part of the file's name; upper and lower case are alike.
+            A part of the file's name, in upper or lower case.
 
         Yields
         ------
         dict
-            A new scan as the server sends it, as soon as a look finds it: each once, in the
-            server's order. With ``client.scans.watch``, each also has its ``scan_type``.
+            A new scan as the server sends it, as soon as a look finds it. Each scan comes once, in
+            the server's order. With ``client.scans.watch``, each also has its ``scan_type``.
 
         Raises
         ------
         ValueError, TypeError
-            If an argument is wrong: at the call, before anything is sent.
+            If an argument is wrong; the call raises it, before anything is sent.
         AuthenticationError, Grad300APIError
             If the server rejects the credentials, or answers with a status below 500 other than
             408 and 429.
@@ -411,15 +411,15 @@ class ScanCollection(Listing[M], template="{+parent}/{scan_type}/"):
         offset : int
             How many scans to skip.
         limit : int, optional
-            How many scans to ask for; `conf.default_page_size` by default. The server may send
+            How many scans to ask for; ``conf.default_page_size`` by default. The server may send
             fewer.
         source : str, optional
-            A part of the source's name; upper and lower case are alike.
+            A part of the source's name, in upper or lower case.
         scan_name : str, optional
-            A part of the file's name; upper and lower case are alike.
+            A part of the file's name, in upper or lower case.
         date_from, date_to : datetime, date, str or Time, optional
-            The earliest and the latest date, both included. A datetime without an offset is UTC;
-            a day without a time, as `date_to`, means its end.
+            The earliest and the latest date, both included. A datetime without an offset is in
+            UTC. If `date_to` is only a day, that whole day is included.
 
         Returns
         -------
@@ -508,7 +508,7 @@ class Scans(Listing[M], template="{+parent}/scans"):
         """Save the files of many scans in a folder, several at once.
 
         Sends ``GET /scans/{scan_type}/{scan_id}/download`` for each file that is not there yet.
-        The same call made again resumes what was interrupted or failed.
+        Repeat the call to resume what was interrupted or failed.
 
         Parameters
         ----------
@@ -516,11 +516,11 @@ class Scans(Listing[M], template="{+parent}/scans"):
             The scans: a table of them, or table rows, records, mappings (with ``scan_type`` and
             ``id``) or nodes like ``client.scans["TPI"][42]``, whose records are fetched first.
         destination_dir : str or Path
-            The folder; it is made if it is missing.
+            The folder, which is created if it does not exist.
         overwrite : bool
             Whether an existing file is replaced if it has another size than the listing says.
         max_concurrency : int, optional
-            How many files are downloaded at once, at most; by default as many as the client has
+            The maximum number of files to download at once; by default, the number of the client's
             connections.
         progress : callable or bool, optional
             True for a progress bar (it needs the extra ``progress``), False for none; by default
@@ -554,8 +554,9 @@ class Scans(Listing[M], template="{+parent}/scans"):
 
         Notes
         -----
-        A file that fails does so alone; but once the credentials are refused, or nothing can be
-        written to the folder, nothing more is sent.
+        The failure of one file does not affect the others. If the server rejects the credentials,
+        or nothing can be written to the folder, all remaining files fail, and nothing more is
+        sent.
 
         Examples
         --------

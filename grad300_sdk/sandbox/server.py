@@ -46,7 +46,7 @@ def _suggesting_keywords(init: Callable[P, None]) -> Callable[P, None]:
 class Sandbox:
     """A local server that behaves like the GRAD300 archive and serves synthetic scans.
 
-    It needs neither an account nor a network, and runs until its `with` block ends. The same
+    It needs neither an account nor a network, and runs until its ``with`` block ends. The same
     `scans` and `seed` always produce the same archive, byte for byte. The scans of each type have
     the ids 1, 2, 3, ... in the order of their dates, and are listed in that order.
 
@@ -63,9 +63,9 @@ class Sandbox:
     max_limit : int, optional
         Maximum number of scans per page, even if a request asks for more.
     ignore_filters : bool
-        Whether listings ignore `source`, `scan_name`, `date_from` and `date_to`.
+        Whether listings ignore ``source``, ``scan_name``, ``date_from`` and ``date_to``.
     ignore_offset : bool
-        Whether listings ignore `offset`, so that they repeat their first page endlessly.
+        Whether listings ignore ``offset``, so that they repeat their first page endlessly.
     latency : float
         Delay before each response, in seconds.
     failure_rate : float

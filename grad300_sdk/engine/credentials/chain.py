@@ -20,6 +20,8 @@ from .kinds import (
     Basic,
     Credentials,
     Elsewhere,
+    KeptLogin,
+    KeptToken,
     Login,
     Token,
     TokenFile,
@@ -52,6 +54,9 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     log_in : callable or None
         Function that takes a user name and a password, and returns the flow that logs in and
         returns a bearer token. None to send both with each request: HTTP basic authentication.
+    find_kept : callable or None
+        Function that returns the login that a tool of the API keeps on this machine for this very
+        server, or None. It comes after what was passed, and before what the environment names.
     auth_reload : bool
         Whether to renew a token before it expires.
     auth_reload_timeout : float
@@ -74,6 +79,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     token_file: str | os.PathLike[str] | None = None
     user: str | None = None
     password: str | None = None
+    find_kept: Callable[[], KeptLogin | None] | None = None
     force_noauth: bool = False
     fail_if_noauth: bool = False
     auth_reload: bool = False
@@ -112,12 +118,18 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
             if (credentials := passed()) is not None:
                 self.warn_if_plain()
                 return credentials
+        kept = None if self.find_kept is None else self.find_kept()
+        if kept is not None and not kept.is_expired:
+            return self._from_kept(kept)
         if not self.is_plain:
             for found in (self._named_file, self._runtime_file, self._netrc):
                 if (credentials := found()) is not None:
                     return credentials
         if self.fail_if_noauth:
-            raise ValueError(f"no credentials were passed, and none were found{self._plain_note}")
+            note = self._plain_note if kept is None else f"; {kept.advice}"
+            raise ValueError(f"no credentials were passed, and none were found{note}")
+        if kept is not None:  # the server rejects it, and the error says what to do
+            return self._from_kept(kept)
         return Elsewhere()
 
     @property
@@ -153,7 +165,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
     def is_found(self, credentials: Credentials) -> bool:
         """Return whether credentials were looked for, not passed: those stay on this machine."""
         sources = (_NAMED_FILE, _RUNTIME_FILE, _NETRC)
-        return credentials.source in sources or isinstance(credentials, Elsewhere)
+        return credentials.source in sources or isinstance(credentials, Elsewhere | KeptToken)
 
     def _token(self) -> Credentials | None:
         return None if self.token is None else Token(self.token)
@@ -205,6 +217,12 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
             source=source,
             reload_before=self._reload_before,
         )
+
+    def _from_kept(self, kept: KeptLogin) -> KeptToken:
+        """Return the token of a kept login; the user chose it for this server."""
+        assert self.find_kept is not None
+        self.warn_if_plain()
+        return KeptToken(kept, self.find_kept, reload_before=self._reload_before)
 
     def _from_file(self, path: Path, source: str) -> TokenFile:
         return TokenFile(path=path, source=source, reload_before=self._reload_before)

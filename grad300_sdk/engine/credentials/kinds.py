@@ -12,6 +12,8 @@ from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
+from msgspec import Struct
+
 from ..errors import AuthenticationError, DecodeError, Error
 from ..flow import Exclusive, Flow
 
@@ -21,12 +23,15 @@ __all__ = [
     "CredentialStore",
     "Credentials",
     "Elsewhere",
+    "KeptLogin",
+    "KeptToken",
     "Login",
     "Token",
     "TokenFile",
     "check_token",
     "is_token",
     "read_claims",
+    "read_expiry",
     "read_token",
 ]
 
@@ -48,9 +53,12 @@ class Credentials(ABC):
         Where they come from, in a word or two.
     curl_option : str
         The option with which curl sends them, with shell variables in place of secrets.
+    advice : str
+        What the user can do if the server rejects them; empty if that is obvious.
     """
 
     source: str
+    advice: str = ""
     curl_option: ClassVar[str] = '--header "Authorization: Bearer $TOKEN"'
 
     def __repr__(self) -> str:  # without any secret
@@ -65,6 +73,11 @@ class Credentials(ABC):
     def secrets(self) -> tuple[str, ...]:
         """The texts that must not be shown, even if a server repeats them."""
         return ()
+
+    @property
+    def expiry(self) -> float | None:
+        """When the token expires, in seconds since 1970, if there is one and it says so."""
+        return None
 
     @abstractmethod
     def authorize(self) -> Flow[str | None]:
@@ -118,6 +131,11 @@ class Token(Credentials):
     def secrets(self) -> tuple[str, ...]:
         """The token."""
         return (self.token,)
+
+    @property
+    def expiry(self) -> float | None:
+        """When the token expires."""
+        return read_expiry(self.token)
 
     def authorize(self) -> Flow[str | None]:
         """Return the header with the token."""
@@ -202,6 +220,11 @@ class _Renewable(Credentials):
         """The token."""
         return (self.token,)
 
+    @property
+    def expiry(self) -> float | None:
+        """When the token expires."""
+        return read_expiry(self.token)
+
     def authorize(self) -> Flow[str | None]:
         """Return the header with the token, which is renewed first if it is due."""
         if not self.token or self.now() >= self._renew_at:
@@ -242,7 +265,8 @@ class _Renewable(Credentials):
         self.token = token
         self._renew_at = math.inf
         if self.reload_before is not None:
-            self._renew_at = _expiry(token) - self.reload_before
+            expiry = read_expiry(token)
+            self._renew_at = math.inf if expiry is None else expiry - self.reload_before
 
     @abstractmethod
     def _obtain(self) -> Flow[str]:
@@ -272,6 +296,62 @@ class TokenFile(_Renewable):
     def _obtain(self) -> Flow[str]:
         yield from ()
         return read_token(self.path)
+
+
+class KeptLogin(Struct, frozen=True):
+    """What a tool of the API keeps of a login on this machine.
+
+    Attributes
+    ----------
+    token : str
+        The bearer token.
+    advice : str
+        How the user logs in again, as a sentence.
+    is_expired : bool
+        Whether the token has expired: then it is used only if there are no other credentials.
+    """
+
+    token: str
+    advice: str
+    is_expired: bool = False
+
+    def __repr__(self) -> str:  # without the token
+        return f"KeptLogin(is_expired={self.is_expired})"
+
+
+class KeptToken(_Renewable):
+    """The token of a login that a tool of the API keeps on this machine.
+
+    Only the tool can renew it; if the server rejects it, it is read again.
+
+    Parameters
+    ----------
+    kept : KeptLogin
+        The login.
+    find : callable
+        Function that reads the login again, and returns None if there is none any more.
+    reload_before : float, optional
+        Time before the token's expiry at which it is read again, in seconds.
+    """
+
+    def __init__(
+        self,
+        kept: KeptLogin,
+        find: Callable[[], KeptLogin | None],
+        *,
+        reload_before: float | None = None,
+    ) -> None:
+        super().__init__("login", reload_before)
+        self.advice = kept.advice
+        self._find = find
+        self._store(check_token(kept.token))
+
+    def _obtain(self) -> Flow[str]:
+        yield from ()
+        kept = self._find()
+        if kept is None:
+            raise ValueError(f"the login is not kept any more. {self.advice}")
+        return check_token(kept.token)
 
 
 class Login(_Renewable):
@@ -391,8 +471,9 @@ def _pyjwt() -> Any:
     return jwt
 
 
-def _expiry(token: str) -> float:
+def read_expiry(token: str) -> float | None:
+    """Return when a token expires, in seconds since 1970, if it says so."""
     expiry = read_claims(token).get("exp")
     if isinstance(expiry, int | float) and abs(expiry) < _LATEST:
         return float(expiry)
-    return math.inf
+    return None

@@ -79,7 +79,7 @@ class _Response(_CallAttribute[P, Any]):
 def call_attributes(
     call: Endpoint[P, Any, Any, Any],
 ) -> tuple[_CallAttribute[P, httpx.Request], _Response[P], _CallAttribute[P, str]]:
-    """Return the `request`, `response` and `curl` of a node that can be called.
+    """Return the ``request``, ``response`` and ``curl`` of a node that can be called.
 
     Parameters
     ----------

@@ -146,7 +146,7 @@ class Node(ExplorableNode, Generic[M]):
 
     @property
     def path(self) -> str:
-        """The path below the client's `base_api_url`, expanded and percent-encoded."""
+        """The path below the client's ``base_api_url``, expanded and percent-encoded."""
         return ("" if self.parent is None else self.parent.path) + self._segment
 
     @property

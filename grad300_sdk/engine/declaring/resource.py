@@ -30,7 +30,7 @@ class Resource(Node[M]):
 
     @property
     def path(self) -> str:
-        """The path below the client's `base_api_url`, expanded and percent-encoded."""
+        """The path below the client's ``base_api_url``, expanded and percent-encoded."""
         return self._path
 
     @property

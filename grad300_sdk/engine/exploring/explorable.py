@@ -56,7 +56,7 @@ class ExplorableNode(Helpful):
     @property
     @abstractmethod
     def path(self) -> str:
-        """The path below the client's `base_api_url`, expanded and percent-encoded."""
+        """The path below the client's ``base_api_url``, expanded and percent-encoded."""
 
     @property
     @abstractmethod
@@ -221,7 +221,7 @@ class ExplorableCall(Helpful):
 
     @property
     def path(self) -> str:
-        """The path below the client's `base_api_url`, expanded and percent-encoded.
+        """The path below the client's ``base_api_url``, expanded and percent-encoded.
 
         The arguments of the call are still variables in it: ``/books/1/tags/{tag}``.
         """

@@ -48,7 +48,7 @@ class Compared(msgspec.Struct, frozen=True):
     method : str
         The HTTP method.
     path : str
-        The template of the path below the client's `base_api_url`.
+        The template of the path below the client's ``base_api_url``.
     calls : tuple of str
         The calls that send it: those of the tree, or else one that works without it.
     note : str
@@ -65,7 +65,7 @@ class Compared(msgspec.Struct, frozen=True):
 class Comparison:
     """The requests that a server describes, compared with those of a tree.
 
-    Its `str` is a table, also in a notebook; iterating over it yields `Compared` rows.
+    Its `str` is a table, also in a notebook; iterating over it yields its rows.
 
     Parameters
     ----------

@@ -170,6 +170,8 @@ class Session(Struct, kw_only=True, eq=False, weakref=True):
                     raise _noted(outcome, _given_up(number, waited))
                 if self._lacks_credentials(exchange, outcome) and self.chain is not None:
                     return outcome, self.chain.advice
+                if credentials and authorization and self.is_unauthorized(outcome):
+                    return outcome, credentials.advice or _given_up(number, waited)
                 return outcome, _given_up(number, waited)
             is_longest = self.pacer.resume <= self.clock() + wait
             resumed = self.pacer.resume if is_longest else -math.inf

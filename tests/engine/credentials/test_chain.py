@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import pytest
 
-from grad300_sdk.engine import CredentialChain, is_loopback
+from grad300_sdk.engine import CredentialChain, KeptLogin, is_loopback
 from grad300_sdk.engine.credentials import Anonymous, Basic, Login, Token, TokenFile
 from grad300_sdk.engine.errors import EngineWarning
 from tests.support.library import BlockingLibrary, log_in
@@ -80,6 +80,27 @@ def test_the_order_of_the_places(places: Places, tmp_path: Path) -> None:
     assert resolve() == Basic(user="ann", password=SECRET, source="netrc")
     (tmp_path / ".netrc").unlink()
     assert isinstance(resolve(), Anonymous)
+
+
+def test_a_kept_login_comes_after_what_was_passed(places: Places) -> None:
+    places.all()
+    kept = KeptLogin("kept-token", "Log in again.")
+    assert resolve(find_kept=lambda: kept).token == "kept-token"
+    assert resolve(find_kept=lambda: kept).source == "login"
+    assert resolve(find_kept=lambda: kept, token="t") == Token("t")
+    assert isinstance(resolve(find_kept=lambda: kept, force_noauth=True), Anonymous)
+    assert resolve(find_kept=lambda: None).source == "BEARER_TOKEN_FILE"
+    assert "kept-token" not in repr(kept)
+
+
+def test_an_expired_login_is_the_last_resort(places: Places) -> None:
+    places.netrc()
+    expired = KeptLogin("kept-token", "Log in again.", is_expired=True)
+    assert resolve(find_kept=lambda: expired).source == "netrc"
+    (places.home / ".netrc").unlink()
+    assert resolve(find_kept=lambda: expired).source == "login"
+    with pytest.raises(ValueError, match=r"none were found; Log in again\.$"):
+        resolve(find_kept=lambda: expired, fail_if_noauth=True)
 
 
 def test_an_account_logs_in_where_a_server_has_a_log_in(places: Places) -> None:

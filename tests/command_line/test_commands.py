@@ -12,8 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 from typing import Any
@@ -26,136 +24,14 @@ from sybil.parsers.rest import CodeBlockParser
 from grad300_sdk import Client, __version__
 from grad300_sdk import __main__ as main_module
 from grad300_sdk.command_line import run
+from grad300_sdk.command_line.application import COMMANDS
 from grad300_sdk.sandbox import Sandbox
-from tests.support.wire import STALL, Received, Wire, answer
-
-COMMAND = [sys.executable, "-W", "error", "-m", "grad300_sdk"]
-# Runs a command on a pseudo-terminal whose width is the first argument, and copies what the
-# terminal shows to standard output.
-ON_TERMINAL = [
-    sys.executable,
-    "-c",
-    "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))",
-    *("sh", "-c", 'stty rows 24 cols "$0"; exec "$@"'),
-]
-HOSTILE = "<script>\x1b[31m[red]\x07\u202e\xad\U000e0041\x85x\ny\rz"
-
-posix = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals need POSIX")
-
-
-@dataclass
-class Done:
-    """The outcome of a command."""
-
-    status: int
-    output: str
-    errors: str
-
-    @property
-    def error(self) -> str:
-        """The one line of the error message."""
-        assert self.output == ""
-        assert self.errors.startswith("grad300: ")
-        assert self.errors.count("\n") == 1
-        return self.errors.removeprefix("grad300: ").rstrip("\n")
-
-
-@pytest.fixture
-def here(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Return a function that runs a command in this process."""
-
-    def call(*arguments: object) -> Done:
-        capfd.readouterr()
-        status = run([str(argument) for argument in arguments])
-        output, errors = capfd.readouterr()
-        return Done(status, output, errors)
-
-    return call
-
-
-def piped(*arguments: object, given: str = "", **environment: str) -> Done:
-    """Run a command in a process of its own, with pipes."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        input=given.encode(),
-        capture_output=True,
-        timeout=60,
-        env={**os.environ, **environment},
-    )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def shown(
-    *arguments: object, columns: int = 80, answers: tuple[tuple[str, str], ...] = ()
-) -> tuple[int, str]:
-    """Run a command on a terminal; `answers` pairs prompts with what the user types."""
-    process = subprocess.Popen(
-        [*ON_TERMINAL, str(columns), *COMMAND, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={"TERM": "xterm", **os.environ},
-    )
-    with process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        seen = b""
-        for prompt, typed in answers:
-            while not seen.endswith(prompt.encode()):
-                piece = process.stdout.read(1)
-                assert piece, f"{prompt!r} is not in {seen!r}"
-                seen += piece
-            process.stdin.write(typed.encode())
-            process.stdin.flush()
-        rest, _ = process.communicate(timeout=60)
-    return process.returncode, (seen + rest).decode().replace("\r\n", "\n")
-
-
-@pytest.fixture(scope="session")
-def token_file(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with Client(sandbox.url) as client:
-        token = client.login(sandbox.user, sandbox.password)
-    path = tmp_path_factory.mktemp("token") / "token"
-    path.write_text(token)
-    return path
-
-
-@pytest.fixture
-def access(sandbox: Sandbox, token_file: Path) -> tuple[str, ...]:
-    """Return the options that give a command access to the sandbox."""
-    return "--base-url", sandbox.url, "--token-file", str(token_file)
-
-
-@pytest.fixture
-def by_password(sandbox: Sandbox) -> tuple[str, ...]:
-    return "--base-url", sandbox.url, "--user", sandbox.user
-
-
-def hostile_answers(request: Received) -> Any:
-    """Answer like an archive with one scan, all of whose texts are hostile."""
-    row = {"id": 1, "file_name": HOSTILE, "object": "[red]sun", "comment": HOSTILE, "size": 3}
-    if request.target.endswith("/download"):
-        return answer(b"\x1b[31mno FITS file\n")
-    if request.target.startswith("/api/v1/broken"):
-        body = json.dumps({"detail": HOSTILE}).encode()
-        return answer(body, "500 Oh", Content_Type="application/json")
-    is_listing = "/scans/TPI/?" in request.target
-    rows: Any = [row] if is_listing and "offset=0" in request.target else []
-    return answer(json.dumps(rows if is_listing else row).encode())
-
-
-@pytest.fixture
-def hostile() -> Iterator[tuple[str, ...]]:
-    with Wire(answerer=hostile_answers) as wire:
-        yield "--base-url", wire.url
-
-
-def is_harmless(text: str, *, keeps: str = "\n") -> bool:
-    """Return whether a terminal can safely show a text unchanged."""
-    return all(letter in keeps or letter.isprintable() for letter in text)
+from tests.support.commands import COMMAND, HOSTILE, Done, is_harmless, piped, posix, shown
+from tests.support.wire import STALL, Wire, answer
 
 
 class TestUsage:
-    COMMANDS = ("tree", "get", "scans", "download", "sandbox")
+    COMMANDS = tuple(command.__name__ for command in COMMANDS)
 
     def test_help_names_the_commands(self, here):
         done = here("--help")
@@ -202,6 +78,11 @@ class TestUsage:
             ("scans --base-url", "--base-url needs a value"),
             ("scans --quiet --verbose", "use either --quiet or --verbose, not both"),
             ("get", "Missing argument 'PATH'; see 'grad300 get --help'"),
+            ("scans TPI sun", "unexpected argument 'sun'; see 'grad300 scans --help'"),
+            ("scans --max-results", "--max-results needs a value; see"),
+            ("scans --form csv", "No such option: --form; there are --format, --from, --to"),
+            ("download TPI/42 --dir x", "write the type and the id apart: 'download TPI 42'"),
+            ("plot TPI/1 --output x.jpg", "'x.jpg' must end with one of .png, .svg, .pdf"),
             ("get /scans/../users/me", "'/scans/../users/me' has a segment '.' or '..'"),
             ("get https://example.org/", "PATH must be a path below the API's prefix"),
             ("get //example.org/", "such as '/scans/', not '//example.org/'"),
@@ -216,7 +97,7 @@ class TestUsage:
             ("scans --max-results few", "'--max-results': 'few' is not an integer; see"),
             (
                 "scans --format xls",
-                "'xls' is not one of table, csv, ecsv, json, votable, fits; see",
+                "'xls' is not one of table, csv, ecsv, json, votable, fits, parquet; see",
             ),
             ("scans --format cvs", "did you mean 'csv'?"),
             (
@@ -227,7 +108,9 @@ class TestUsage:
             ("scans --columns id,", "--columns must be names such as 'id,date', not 'id,'"),
             ("scans --output nowhere/x.csv", "--output 'nowhere/x.csv' does not exist"),
             ("scans --output .", "--output must be a file, but '.' is a folder"),
-            ("download 1", "the TYPE of the scan must precede its ID, as in 'TPI 1'"),
+            ("download 1 --dir x", "the type of the scans is missing: 'download TPI 1', for"),
+            ("download 1 2 --dir x", "the type of the scans is missing: 'download TPI 1 2', for"),
+            ("download TPI 1 --layout {nme} --dir x", "nme"),
             ("download TPI --dir x", "either by ids or by filters"),
             ("download TPI --source= --dir x", "either by ids or by filters"),
             ("download TPI 1 --source sun --dir x", "either by ids or by filters"),
@@ -419,8 +302,8 @@ class TestAccess:
         assert done.status == 1
         assert done.error.startswith("Not authenticated; GET ")
         assert done.error.endswith(
-            "answered 401. No credentials were sent. Pass --user or --token-file, "
-            "or add the server to your netrc file."
+            "answered 401. No credentials were sent. Log in with 'grad300 login', "
+            "or use --user or --token-file."
         )
 
     def test_those_of_the_environment_are_found(self, sandbox, token_file):
@@ -445,6 +328,30 @@ class TestTree:
     def test_it_is_that_of_the_client_and_sends_nothing(self, here):
         with Client(force_noauth=True) as client:
             assert here("tree") == Done(0, f"{client.tree()}\n", "")
+
+    @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+    def test_it_is_indented_and_fits_into_a_width(self, here, width):
+        done = here("tree", "--width", width)
+        lines = done.output.splitlines()
+        assert (done.status, done.errors) == (0, "")
+        assert max(map(len, lines)) <= width
+        nodes = [line for line in lines if " GET " not in line and " POST " not in line]
+        assert [node.split()[0] for node in nodes] == [
+            *("client", ".login", ".scans", "[scan_type]", "[scan_id]", ".file", ".openapi"),
+        ]
+        with Client(force_noauth=True) as client:
+            assert len(lines) - len(nodes) == len(client.tree())
+        assert any(re.match(r"      \[scan_id\] +\{scan_id\}$", line) for line in lines)
+        assert any(re.match(r"    \.test_token\(\) +GET +/test-token", line) for line in lines)
+
+    @posix
+    @pytest.mark.parametrize("columns", [60, 80])
+    def test_on_a_terminal_it_has_the_width_of_that(self, here, columns):
+        status, seen = shown("tree", columns=columns)
+        assert (status, seen) == (0, here("tree", "--width", columns).output)
+
+    def test_a_width_must_hold_something(self, here):
+        assert here("tree", "--width", "3").error == "--width must be at least 20, not 3"
 
     def test_it_asks_for_no_password(self):
         assert piped("--user", "me", "tree").status == 0
@@ -605,7 +512,8 @@ class TestScans:
         assert len(lines) == 5
         assert max(map(len, lines)) <= columns
         assert ("columns fit;" in seen) == (columns < 400)
-        assert ("20250130-093000_TPI" in seen) == (columns >= 80)
+        assert ("2025-01-30 09:30:00" in lines[1]) == (columns >= 80)
+        assert ("20250130-093000_TPI" in seen) == (columns > 100)
         assert ("nsamples" in seen) == (columns == 400)
 
     @posix
@@ -723,7 +631,7 @@ class TestHostileNames:
     def test_a_long_cell_leaves_the_others_in_place_on_a_terminal(self):
         row = {"id": 1, "file_name": "n" * 10_000}
         with Wire(answer(json.dumps([row]).encode()), answer(b"[]")) as wire:
-            status, seen = shown("--base-url", wire.url, "scans", "TPI", columns=100)
+            status, seen = shown("--base-url", wire.url, "scans", "TPI", columns=120)
         assert status == 0
         assert f"  {'n' * 60}…  " in seen
 
@@ -863,7 +771,7 @@ class TestSandbox:
     def test_all_options_reach_it(self, made, here):
         options = (
             "--host ::1 --port 81 --scans 9 --seed 5 --token-lifetime 60 --max-limit 7 "
-            "--ignore-filters --ignore-offset --latency 0.5 --failure-rate 0.25"
+            "--ignore-filters --ignore-offset --latency 0.5 --failure-rate 0.25 --broken"
         )
         assert here("sandbox", *options.split()) == Done(0, "", "")
         assert made == {
@@ -877,6 +785,7 @@ class TestSandbox:
             "ignore_offset": True,
             "latency": 0.5,
             "failure_rate": 0.25,
+            "broken": True,
         }
 
     def test_the_defaults_are_those_of_the_sandbox(self, made, here):
@@ -892,11 +801,12 @@ class TestSandbox:
             done = here("sandbox", "--port", port, "--scans", "4")
         assert done.status == 1
         assert done.error.startswith(f"cannot listen on 127.0.0.1 port {port}: ")
+        assert done.error.endswith("; use another --port, or 0 for a free one")
 
 
 @posix
 class TestEnds:
-    """A reader that closes the pipe, and Ctrl-C: no tracebacks."""
+    """Closed streams, a reader that closes the pipe, and Ctrl-C: no tracebacks."""
 
     def test_a_broken_pipe_is_quiet(self, access):
         command = [*COMMAND, *access, "scans", "--format", "csv"]
@@ -908,6 +818,18 @@ class TestEnds:
             process.stdout.close()
             assert process.stderr.read() == b""
         assert process.returncode == 141
+
+    @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    @pytest.mark.parametrize("command", ["whoami", "config timeout", "show TPI/1", "tree"])
+    def test_closed_streams_change_no_status(self, access, command, closed):
+        line = f'"$@" {command} {closed}'
+        done = subprocess.run(
+            ["sh", "-c", line, "sh", sys.executable, "-m", "grad300_sdk", *access],
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0
+        assert done.stderr == b""
 
     def test_a_full_disk_is_a_line(self, access):
         if not Path("/dev/full").exists():
@@ -955,6 +877,10 @@ class TestCompletion:
             ("grad300 scans S", ["Spectrum"]),
             ("grad300 scans --format v", ["votable"]),
             ("grad300 download --ov", ["--overwrite"]),
+            ("grad300 download --qui", ["--quiet"]),
+            ("grad300 scans --columns id,fi", ["id,file_name", "id,file_path"]),
+            ("grad300 config ti", ["timeout"]),
+            ("grad300 download --layout ar", ["archive"]),
             ("grad300 --password", ["--password-stdin"]),
         ],
     )
@@ -963,7 +889,7 @@ class TestCompletion:
         bash = self.complete(_GRAD300_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=count)
         assert bash.split() == expected
         zsh = self.complete(_GRAD300_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS=words)
-        assert re.findall(r'\("?"([\w-]+)"', zsh) or re.findall(r'^"([\w-]+)"', zsh, re.M)
+        assert re.findall(r'\("?"([\w,-]+)"', zsh) or re.findall(r'^"([\w-]+)"', zsh, re.M)
         fish = self.complete(
             _GRAD300_COMPLETE="complete_fish",
             _TYPER_COMPLETE_FISH_ACTION="get-args",
@@ -975,23 +901,10 @@ class TestCompletion:
     def test_the_script_for_each_shell(self, shell):
         assert "grad300" in self.complete(_GRAD300_COMPLETE=f"source_{shell}")
 
-    @posix
-    def test_in_a_real_bash(self, tmp_path):
-        script = self.complete(_GRAD300_COMPLETE="source_bash")
-        program = tmp_path / "grad300"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m grad300_sdk "$@"\n')
-        program.chmod(0o755)
-        asked = (
-            'COMP_WORDS=(grad300 sc) COMP_CWORD=1; _grad300_completion grad300; echo "$COMPREPLY"'
-        )
-        done = subprocess.run(
-            ["bash", "-c", f"{script}\n{asked}"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
-        )
-        assert (done.stdout, done.stderr) == ("scans\n", "")
+    @pytest.mark.parametrize("words", ["grad300 show m", "grad300 repair m", "grad300 get /"])
+    def test_elsewhere_the_shell_completes_files(self, words):
+        environment = {"_GRAD300_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
+        assert self.complete(**environment).strip() == "_files"
 
 
 class Terminal(io.StringIO):
@@ -1048,10 +961,12 @@ class TestWithinThisProcess:
 
     def test_a_terminal_gets_what_fits(self, on_terminal, access):
         done = on_terminal(*access, "scans", "TPI", "--max-results", "2")
-        assert done.errors == "grad300: 5 of 18 columns fit; use --format csv to get all of them\n"
+        assert done.errors == (
+            "grad300: 5 of 18 columns fit; --columns chooses others, --format csv has all\n"
+        )
         lines = re.sub(r"\x1b\[\d+m", "", done.output).splitlines()
         assert re.split(" {2,}", lines[0]) == [
-            *("id", "scan_type", "file_name", "size [byte]", "source"),
+            *("id", "scan_type", "date", "source", "size [byte]"),
         ]
         assert max(map(len, lines)) <= 80
 
@@ -1118,6 +1033,7 @@ def shell(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         program = home / "bin" / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
         program.chmod(0o755)
+    monkeypatch.setenv("PASSWORD", sandbox.password)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
     monkeypatch.setenv("PATH", f"{home}/bin:{os.environ['PATH']}")
@@ -1147,7 +1063,7 @@ def test_the_examples_in_the_documentation_run(shell, page):
                 return f"{command}\nshows\n{shown}"
         return None
 
-    path = Path(__file__).parents[1] / page
+    path = Path(__file__).parents[2] / page
     examples = list(Sybil([CodeBlockParser("console", run_commands)]).parse(path).examples())
     assert examples
     for example in examples:

@@ -301,6 +301,13 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         path = self._strip_protocol(path)
         return not path or _is_folder(path)
 
+    async def _isfile(self, path: str) -> bool:
+        try:
+            info = await self._info(path)
+        except FileNotFoundError:  # fsspec would take every error for an answer
+            return False
+        return bool(info["type"] == "file")
+
     async def _walk(
         self,
         path: str,

@@ -460,7 +460,7 @@ def test_refused_credentials(sandbox: Sandbox, wrong: Options, tmp_path: Path) -
     for call in (
         *(lambda: fs.ls("TPI"), lambda: fs.info("TPI/1"), lambda: fs.open("TPI/1")),
         *(lambda: fs.cat_file("TPI/1", 0, 9), lambda: fs.find(""), lambda: fs.glob("TPI/*")),
-        *(lambda: fs.exists("TPI/1"), lambda: list(fs.walk("TPI"))),
+        *(lambda: fs.exists("TPI/1"), lambda: fs.isfile("TPI/1"), lambda: list(fs.walk("TPI"))),
         *(lambda: fs.get("TPI/1", str(tmp_path)), lambda: fs.get_file("TPI/1", "x")),
     ):
         with pytest.raises(PermissionError) as caught:
@@ -481,7 +481,8 @@ def test_other_errors_are_those_of_the_sdk(fake: Any, tmp_path: Path) -> None:
     archive.answers = dict.fromkeys(["TPI/1", "TPI/1/download"], refusal)
     archive.answers["TPI/?offset=0&limit=100"] = refusal
     fs = archive.fs
-    for call in (fs.info, fs.open, fs.cat_file, lambda name: fs.get(name, str(tmp_path))):
+    calls = [fs.info, fs.exists, fs.isfile, fs.open, fs.cat_file]
+    for call in (*calls, lambda name: fs.get(name, str(tmp_path))):
         with pytest.raises(ServerError):
             call("TPI/1")
     for call in (fs.ls, fs.find, lambda name: fs.glob(f"{name}/*")):

@@ -53,8 +53,8 @@ class Watch:
         self._every = _check_interval(every)
         self._is_quiet = filters.date_from is None
         self._seen: dict[int, IdSet] = defaultdict(IdSet)  # by the number of the listing
-        self._newest: datetime | None = None
-        self._latest: datetime | None = None  # of this look
+        self._newest: datetime | None = None  # date in a look that was complete
+        self._latest: datetime | None = None  # likewise, a look in progress included
         self._has_looked = False
         self._whole_age = math.inf  # seconds waited since a look at the whole listings
 

@@ -272,12 +272,12 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
 
     async def _list(self, folder: str, *, refresh: bool = False) -> list[Info]:
         """Return the files of a folder, from the last listing if it is recent."""
-        if refresh or folder not in self.dircache:
+        infos = None if refresh else self.dircache.get(folder)
+        if infos is None:
             with _os_errors(folder):
                 records = await self.client.scans[ScanType(folder)].records()
             self.dircache[folder] = infos = [_file_info(record) for record in records]
-            return infos
-        return list(self.dircache[folder])
+        return [dict(info) for info in infos]
 
     async def _info(self, path: str, **kwargs: Any) -> Info:
         path = self._strip_protocol(path)
@@ -483,6 +483,25 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         ----------
         path : str
             The name of a folder.
+
+        Raises
+        ------
+        OSError
+            Always, with the errno `errno.EROFS`.
+        """
+        raise _read_only()
+
+    def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
+        """Raise an error: the archive can only be read.
+
+        Parameters
+        ----------
+        path : str
+            The name of a file.
+        truncate : bool
+            Makes no difference.
+        **kwargs
+            Make no difference.
 
         Raises
         ------

@@ -239,6 +239,13 @@ def test_a_listing_is_used_again_for_a_while(fake: Any) -> None:
     assert len(archive.asked) == 3 * listings
 
 
+def test_what_a_caller_changes_is_not_what_is_used_again(fs: Any) -> None:
+    info = fs.ls("TPI", refresh=True)[0]
+    size, info["size"] = info["size"], 0
+    fs.ls("TPI")[0]["size"] = 0
+    assert fs.info("TPI/1")["size"] == size
+
+
 def test_a_server_without_single_scans(fake: Any) -> None:
     archive = fake()
     archive.answers["TPI/1"] = answer(b'{"detail": "Not Found"}', "404 Not Found")
@@ -438,7 +445,8 @@ def test_nothing_can_be_written(fs: Any, tmp_path: Path) -> None:
         *(lambda mode=mode: fs.open("TPI/1", mode) for mode in ("wb", "ab", "xb", "r+b", "w")),
         *(lambda: fs.pipe_file("TPI/1", b""), lambda: fs.pipe({"TPI/1": b""})),
         *(lambda: fs.write_text("TPI/1", ""), lambda: fs.write_bytes("TPI/1", b"")),
-        *(lambda: fs.touch("TPI/1"), lambda: fs.put(str(local), "TPI/1")),
+        *(lambda: fs.touch("TPI/1"), lambda: fs.touch("TPI/1", truncate=False)),
+        *(lambda: fs.put(str(local), "TPI/1"),),
         *(lambda: fs.put(str(tmp_path), "TPI", recursive=True),),
         *(lambda: fs.put_file(str(local), "TPI/1"), lambda: fs.mkdir("TPI")),
         *(lambda: fs.makedirs("new/folder"), lambda: fs.rmdir("TPI")),
@@ -680,6 +688,8 @@ def test_universal_pathlib(options: Options, content: bytes) -> None:
         assert file.read(9) == b"SIMPLE  ="
     with pytest.raises(OSError, match="can only be read"):
         path.write_bytes(b"")
+    with pytest.raises(OSError, match="can only be read"):
+        path.touch()
     assert pickle.loads(pickle.dumps(path)).read_bytes() == content
     assert options["password"] not in repr(path)
 

@@ -458,7 +458,7 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         datetime or None
             The time, in UTC.
         """
-        time: datetime | None = self.info(path)["mtime"]
+        time: datetime | None = self.info(path).get("mtime")
         return time
 
     def invalidate_cache(self, path: str | None = None) -> None:
@@ -593,9 +593,10 @@ def _folder_info(name: str) -> Info:
 
 def _file_info(record: ScanRecord) -> Info:
     fields = asdict(record)
-    changed = fields.pop("metadata").get("mtime")
+    modified = parse_date(fields.pop("metadata").get("mtime"))
+    times = {"mtime": modified} if modified else {}  # universal_pathlib warns of None
     name = f"{record.scan_type.value}/{record.id}.fits"
-    return {"name": name, "type": "file", **fields, "mtime": parse_date(changed)}
+    return {"name": name, "type": "file", **fields, **times}
 
 
 def _find_info(infos: list[Info], name: str) -> Info | None:

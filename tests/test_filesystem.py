@@ -830,3 +830,7 @@ def test_dates_of_a_row_that_has_none(fake: Any) -> None:
     archive = fake()
     assert archive.fs.created("TPI/1") is None
     assert archive.fs.modified("TPI/1") == datetime(2025, 2, 4, tzinfo=UTC)
+    archive.answers["TPI/1"] = answer(b'{"id": 1, "file_name": "sun_01#.fits"}')
+    assert archive.fs.modified("TPI/1") is None
+    options = {"base_url": archive.server.url, "force_noauth": True}
+    assert upath.UPath("grad300://TPI/1", **options).stat().st_mtime == 0

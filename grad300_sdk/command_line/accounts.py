@@ -27,7 +27,7 @@ def login(context: Context) -> None:
     if options.token_file is not None:
         raise ValueError("login needs an account, not --token-file")
     user = options.user or _ask_for_user()
-    with Client(options.base_url, force_noauth=True) as client:
+    with Client(options.base_url, force_noauth=True, allow_http=options.allow_http) as client:
         server = client.base_api_url
         token = client.login(user, options.ask_password(user))
         expires = client.session.credentials.expiry

@@ -128,10 +128,14 @@ class TestUsage:
                 "--base-url archive scans",
                 "--base-url must be an http or https URL such as 'https://archive.example.org'",
             ),
-            ("--base-url http://me:secret@host scans", "--base-url holds a user name or password"),
+            (
+                "--base-url http://me:secret@host scans",
+                "--base-url holds a user name or password; use --user",
+            ),
             ("--token-file missing scans", "the token file missing can't be read"),
             ("--user me --token-file token tree", "use either --user or --token-file, not both"),
             ("--password-stdin tree", "--password-stdin needs --user"),
+            ("download TPI 1 --layout /", "--layout is '/', but it must be a relative path"),
         ],
     )
     def test_what_is_wrong_is_said_in_a_line(self, here, monkeypatch, tmp_path, arguments, said):

@@ -37,6 +37,7 @@ _CREDENTIALS_HINT = "Log in with 'grad300 login', or use --user or --token-file.
 _PLAINER = {
     r"^Got unexpected extra argument.* \((.*)\)$": r"unexpected argument '\1'",
     r"^Option '(.*)' requires an argument$": r"\1 needs a value",
+    r" \(Possible options: (\S+)\)$": r"; did you mean '\1'?",
     r" \(Possible options: (.*)\)$": r"; there are \1",
 }
 # What to do about errors of the network, by what their messages contain.

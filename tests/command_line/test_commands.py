@@ -80,6 +80,10 @@ class TestUsage:
             ("get", "Missing argument 'PATH'; see 'grad300 get --help'"),
             ("scans TPI sun", "unexpected argument 'sun'; see 'grad300 scans --help'"),
             ("scans --max-results", "--max-results needs a value; see"),
+            (
+                "scans --sorce sun",
+                "No such option: --sorce; did you mean '--source'? See 'grad300",
+            ),
             ("scans --form csv", "No such option: --form; there are --format, --from, --to"),
             ("download TPI/42 --dir x", "write the type and the id apart: 'download TPI 42'"),
             ("plot TPI/1 --output x.jpg", "'x.jpg' must end with one of .png, .svg, .pdf"),

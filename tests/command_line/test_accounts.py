@@ -111,7 +111,8 @@ def test_an_account_is_needed(here, server):
     done = here("login", *server)
     assert (done.status, done.error) == (2, "which account? use --user EMAIL")
     done = here("login", *server, "--token-file", "x")
-    assert (done.status, done.error) == (2, "login needs an account, not --token-file")
+    said = "login needs an account, not --token-file or GRAD300_TOKEN_FILE"
+    assert (done.status, done.error) == (2, said)
 
 
 @posix

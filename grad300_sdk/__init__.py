@@ -78,6 +78,8 @@ _MODULES = {
     "read_table": "local_files",
     "repair": "local_files",
 }
+# Of these, `import grad300_sdk` is enough.
+_PUBLIC_MODULES = {"cache", "quicklook", "sandbox", "sky", "spectra"}
 
 
 def _let_astropy_start() -> None:
@@ -96,8 +98,8 @@ if not TYPE_CHECKING:  # so that type checkers still report misspelt names
 
     def __getattr__(name: str) -> Any:
         """Import a public name on first use, so that importing the package is fast."""
-        if name == "cache":
-            return import_module(f"{__name__}.cache")
+        if name in _PUBLIC_MODULES:
+            return import_module(f"{__name__}.{name}")
         if name not in __all__:
             from grad300_sdk.engine import nearest  # needed only for a misspelt name
 

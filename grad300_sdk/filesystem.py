@@ -272,12 +272,12 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
 
     async def _list(self, folder: str, *, refresh: bool = False) -> list[Info]:
         """Return the files of a folder, from the last listing if it is recent."""
-        if refresh or folder not in self.dircache:
+        infos = None if refresh else self.dircache.get(folder)
+        if infos is None:
             with _os_errors(folder):
                 records = await self.client.scans[ScanType(folder)].records()
             self.dircache[folder] = infos = [_file_info(record) for record in records]
-            return infos
-        return list(self.dircache[folder])
+        return [dict(info) for info in infos]
 
     async def _info(self, path: str, **kwargs: Any) -> Info:
         path = self._strip_protocol(path)
@@ -300,6 +300,13 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
     async def _isdir(self, path: str) -> bool:
         path = self._strip_protocol(path)
         return not path or _is_folder(path)
+
+    async def _isfile(self, path: str) -> bool:
+        try:
+            info = await self._info(path)
+        except FileNotFoundError:  # fsspec would take every error for an answer
+            return False
+        return bool(info["type"] == "file")
 
     async def _walk(
         self,
@@ -451,7 +458,7 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         datetime or None
             The time, in UTC.
         """
-        time: datetime | None = self.info(path)["mtime"]
+        time: datetime | None = self.info(path).get("mtime")
         return time
 
     def invalidate_cache(self, path: str | None = None) -> None:
@@ -481,6 +488,25 @@ class Grad300FileSystem(AsyncFileSystem, metaclass=_HidesSecrets):
         ------
         OSError
             Always, with the errno ``errno.EROFS``.
+        """
+        raise _read_only()
+
+    def touch(self, path: str, truncate: bool = True, **kwargs: Any) -> None:
+        """Raise an error: the archive can only be read.
+
+        Parameters
+        ----------
+        path : str
+            The name of a file.
+        truncate : bool
+            Makes no difference.
+        **kwargs
+            Make no difference.
+
+        Raises
+        ------
+        OSError
+            Always, with the errno `errno.EROFS`.
         """
         raise _read_only()
 
@@ -567,9 +593,10 @@ def _folder_info(name: str) -> Info:
 
 def _file_info(record: ScanRecord) -> Info:
     fields = asdict(record)
-    changed = fields.pop("metadata").get("mtime")
+    modified = parse_date(fields.pop("metadata").get("mtime"))
+    times = {"mtime": modified} if modified else {}  # universal_pathlib warns of None
     name = f"{record.scan_type.value}/{record.id}.fits"
-    return {"name": name, "type": "file", **fields, "mtime": parse_date(changed)}
+    return {"name": name, "type": "file", **fields, **times}
 
 
 def _find_info(infos: list[Info], name: str) -> Info | None:

@@ -126,11 +126,11 @@ class ScanRecord(msgspec.Struct, frozen=True):
 
     @property
     def coord(self) -> SkyCoord | None:
-        """The position (ICRS); None if ``ra`` or ``dec`` is missing.
+        """The position (ICRS); None if ``ra`` or ``dec`` is missing, or ``dec`` is impossible.
 
         ``ra`` is in the unit ``conf.ra_unit``.
         """
-        if self.ra is None or self.dec is None:
+        if self.ra is None or self.dec is None or not abs(self.dec) <= 90:
             return None
         from astropy.coordinates import SkyCoord
 

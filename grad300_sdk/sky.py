@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -18,10 +19,14 @@ import numpy.typing as npt
 from astropy import units as u
 from astropy.coordinates import ICRS, AltAz, EarthLocation, SkyCoord
 from astropy.coordinates.erfa_astrom import ErfaAstromInterpolator, erfa_astrom
+from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 from astropy.utils import iers
 from astropy.utils.exceptions import AstropyWarning
+
+from grad300_sdk.engine import excerpt
+from grad300_sdk.filters import parse_date
 
 __all__ = ["SITE", "coordinates", "pair", "times", "track"]
 
@@ -44,12 +49,15 @@ def coordinates(listing: Table) -> SkyCoord:
     Returns
     -------
     SkyCoord
-        The positions (ICRS), one per row; nan where the position is missing.
+        The positions (ICRS), one per row; nan where the position is missing or impossible.
 
     Raises
     ------
+    TypeError
+        If the listing is not a table.
     ValueError
-        If the table has no columns ``ra`` and ``dec``.
+        If the table has no columns ``ra`` and ``dec``, or ``ra`` has no unit, as after reading
+        CSV: it may be in hours or in degrees.
 
     Examples
     --------
@@ -59,9 +67,15 @@ def coordinates(listing: Table) -> SkyCoord:
     >>> positions.shape
     (3,)
     """
-    _check_columns(listing, "ra", "dec")
-    right_ascension, declination = (_angles(listing[name]) for name in ("ra", "dec"))
-    return SkyCoord(right_ascension, declination, frame="icrs")
+    check_columns(listing, "ra", "dec")
+    if listing["ra"].unit is None:
+        raise ValueError(
+            "the column 'ra' has no unit; set it: listing['ra'].unit = 'hourangle', or 'deg'"
+        )
+    right_ascension, declination = (_degrees(listing[name]) for name in ("ra", "dec"))
+    is_possible = (np.abs(right_ascension) <= 360) & (np.abs(declination) <= 90)
+    positions = np.where(is_possible, [right_ascension, declination], np.nan)
+    return SkyCoord(*positions, unit=u.deg, frame="icrs")
 
 
 def times(table: Table) -> Time:
@@ -79,6 +93,8 @@ def times(table: Table) -> Time:
 
     Raises
     ------
+    TypeError
+        If the argument is not a table.
     ValueError
         If the table has no column ``JD``.
 
@@ -90,7 +106,7 @@ def times(table: Table) -> Time:
     >>> len(sky.times(table)) == len(table)
     True
     """
-    _check_columns(table, "JD")
+    check_columns(table, "JD")
     return Time(np.ma.filled(table["JD"], np.nan), format="jd", scale="utc")
 
 
@@ -98,7 +114,9 @@ def track(table: Table) -> SkyCoord:
     """Return where the telescope pointed at each row of a TPI or a spectrum.
 
     astropy interpolates the motion of the Earth between moments that are five minutes apart,
-    which changes a position by less than 0.01 arcseconds.
+    which changes a position by less than 0.01 arcseconds. For dates beyond the data on the Earth's
+    rotation that are installed, which reach about a year ahead, it takes UT1 to be UTC: a few
+    arcseconds. The first call in a process reads these data, which takes half a second.
 
     Parameters
     ----------
@@ -112,6 +130,8 @@ def track(table: Table) -> SkyCoord:
 
     Raises
     ------
+    TypeError
+        If the argument is not a table.
     ValueError
         If the table has no columns ``JD``, ``Azimuth`` and ``Elevation``.
 
@@ -123,7 +143,7 @@ def track(table: Table) -> SkyCoord:
     >>> path.name
     'icrs'
     """
-    _check_columns(table, "JD", "Azimuth", "Elevation")
+    check_columns(table, "JD", "Azimuth", "Elevation")
     moments = np.ma.filled(table["JD"], np.nan)
     azimuth, elevation = (_degrees(table[name]) for name in ("Azimuth", "Elevation"))
     is_possible = np.isfinite(moments) & (np.abs(azimuth) <= 360) & (np.abs(elevation) <= 90)
@@ -151,7 +171,7 @@ def pair(listing: Table, within: Any = 30 * u.s) -> npt.NDArray[np.intp]:
     ----------
     listing : Table
         What ``client.scans.table()`` returns: scans of all types.
-    within : Quantity or float
+    within : Quantity, timedelta or float
         Maximum time between the starts of the two scans; a number is in seconds.
 
     Returns
@@ -162,6 +182,8 @@ def pair(listing: Table, within: Any = 30 * u.s) -> npt.NDArray[np.intp]:
 
     Raises
     ------
+    TypeError
+        If the listing is not a table, or `within` is not a time.
     ValueError
         If the table has no columns ``scan_type``, ``source`` and ``date``, or `within` is
         negative.
@@ -175,23 +197,17 @@ def pair(listing: Table, within: Any = 30 * u.s) -> npt.NDArray[np.intp]:
     >>> all(images["scan_type"] == "Images")
     True
     """
-    _check_columns(listing, "scan_type", "source", "date")
-    limit = u.Quantity(within, u.s).value
-    if not limit >= 0:
-        raise ValueError(f"within must be a time of at least 0 s, not {within}")
-    starts = np.ma.filled(np.ma.masked_array(listing["date"].utc.unix), np.nan)
-    sources = [str(source).casefold() for source in np.ma.filled(listing["source"], "")]
-    images: dict[str, list[int]] = {}
-    for row, scan_type in enumerate(listing["scan_type"]):
-        if scan_type == "Images":
-            images.setdefault(sources[row], []).append(row)
+    check_columns(listing, "scan_type", "source", "date")
+    limit = _seconds(within)
+    starts = unix_seconds(listing["date"])
+    types, sources = _texts(listing["scan_type"]), np.char.lower(_texts(listing["source"]))
+    is_image = types == "Images"
+    images = {name: np.flatnonzero(is_image & (sources == name)) for name in set(sources.tolist())}
     pairs = []
-    for row, scan_type in enumerate(listing["scan_type"]):
-        if scan_type == "TPI":
-            candidates = images.get(sources[row], [])
-            gaps = np.abs(starts[candidates] - starts[row])
-            is_near = gaps <= limit
-            pairs.append(candidates[np.nanargmin(gaps)] if is_near.any() else -1)
+    for row in np.flatnonzero(types == "TPI"):
+        candidates = images[sources[row]]
+        gaps = np.abs(starts[candidates] - starts[row])
+        pairs.append(candidates[np.nanargmin(gaps)] if (gaps <= limit).any() else -1)
     return np.array(pairs, dtype=np.intp)
 
 
@@ -210,20 +226,52 @@ def _installed_table() -> iers.IERS_A:
     return iers.IERS_A.open(iers.IERS_A_FILE)
 
 
-def _degrees(column: Any) -> npt.NDArray[np.float64]:
-    """Return a column in degrees, nan where it is masked."""
-    return np.asarray(_angles(column).to_value(u.deg))
+def unix_seconds(column: Any) -> npt.NDArray[np.float64]:
+    """Return dates as Unix times, nan where they are missing.
+
+    In formats that have no dates, such as FITS and CSV, they are text.
+    """
+    if isinstance(column, Time):
+        return np.asarray(np.ma.filled(np.ma.masked_array(column.utc.unix), np.nan))
+    dates = [parse_date(text) for text in _texts(column)]
+    return np.array([np.nan if date is None else date.timestamp() for date in dates])
 
 
-def _angles(column: Any) -> u.Quantity:
-    """Return a column as angles, nan where it is masked."""
-    values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
-    return u.Quantity(values, column.unit or u.deg)
-
-
-def _check_columns(table: Table, *names: str) -> None:
+def check_columns(table: Any, *names: str) -> None:
+    """Raise an error for what is not a table with such columns."""
+    if not isinstance(table, Table):
+        hint = ""
+        if isinstance(table, fits.HDUList):
+            hint = "; file.table() and grad300_sdk.read_table return the table of a file"
+        raise TypeError(f"expected a table, not {type(table).__name__}{hint}")
     missing = [name for name in names if name not in table.colnames]
     if missing:
         raise ValueError(
             f"the table has no column {missing[0]!r}; its columns are {', '.join(table.colnames)}"
         )
+
+
+def _texts(column: Any) -> npt.NDArray[np.str_]:
+    """Return a column of text, empty where it is masked."""
+    return np.asarray(np.ma.filled(column.astype(str), ""))
+
+
+def _seconds(within: Any) -> float:
+    if isinstance(within, timedelta):
+        within = within.total_seconds()
+    try:
+        seconds = float(u.Quantity(within, u.s).value)
+    except (TypeError, u.UnitsError):
+        given = excerpt(repr(within))
+        raise TypeError(
+            f"within must be a time such as 30 * u.s, or a number of seconds, not {given}"
+        ) from None
+    if not seconds >= 0:
+        raise ValueError(f"within must be a time of at least 0 s, not {within}")
+    return seconds
+
+
+def _degrees(column: Any) -> npt.NDArray[np.float64]:
+    """Return a column in degrees, nan where it is masked."""
+    values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
+    return np.asarray(u.Quantity(values, column.unit or u.deg).to_value(u.deg))

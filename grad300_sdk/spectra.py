@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from astropy import units as u
-from astropy.coordinates import ICRS, SkyCoord, SpectralCoord
+from astropy.coordinates import ICRS, SkyCoord, SpectralCoord, frame_transform_graph
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.time import Time
 
-from grad300_sdk.sky import SITE, earth_rotation, times, track
+from grad300_sdk.engine import excerpt
+from grad300_sdk.sky import SITE, check_columns, earth_rotation, times, track
+from grad300_sdk.tables import PortableQTable
 
 __all__ = ["HYDROGEN_LINE", "POLARISATIONS", "frequency", "on_off", "velocity"]
 
@@ -24,8 +26,8 @@ POLARISATIONS = ("LEFT_POL", "RIGHT_POL")
 def frequency(table: Table) -> u.Quantity:
     """Return the frequency of each channel of a spectrum.
 
-    The channels are ``BNDRES`` apart and begin at ``BASEFREQ``, so that they reach both ends of
-    the band.
+    The channels begin at ``BASEFREQ`` and reach the other end of the band, which is ``BANDWID``
+    wide, so that they are ``BNDRES`` apart.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ def frequency(table: Table) -> u.Quantity:
 
     Raises
     ------
+    TypeError
+        If the argument is not a table.
     ValueError
         If the table is not that of a spectrum, or its header does not describe the band.
 
@@ -72,7 +76,7 @@ def velocity(
         Frequency, or wavelength, of the line at rest; by default, that of hydrogen at 21 cm.
     frame : str or None
         Frame in which the velocity is measured, by astropy's name of it, such as ``lsrk``,
-        ``lsrd`` or ``icrs`` (the barycentre); None for the telescope's own.
+        ``lsrd`` or ``icrs`` (the barycentre), in any case; None for the telescope's own.
 
     Returns
     -------
@@ -81,8 +85,11 @@ def velocity(
 
     Raises
     ------
+    TypeError
+        If the first argument is not a table.
     ValueError
-        If the table is not that of a spectrum, or nothing says where the telescope pointed.
+        If the table is not that of a spectrum, `rest` or `frame` is not what it should be, or
+        nothing says where the telescope pointed.
 
     Examples
     --------
@@ -93,8 +100,9 @@ def velocity(
     Unit("km / s")
     """
     frequencies = frequency(table)
-    at_rest = u.Quantity(rest).to(u.Hz, equivalencies=u.spectral())
+    at_rest = _rest_frequency(rest)
     if frame is not None:
+        frame = _check_frame(frame)
         statuses = _statuses(table) if "STATUS" in table.colnames else np.array([])
         table = table[statuses == "on"] if "on" in statuses else table
         path = track(table)
@@ -133,8 +141,11 @@ def on_off(table: Table) -> QTable:
 
     Raises
     ------
+    TypeError
+        If the argument is not a table.
     ValueError
-        If the table has no rows with the status ``on``, or none with ``off``.
+        If the table is not that of a spectrum, has no rows with the status ``on``, or none with
+        ``off``; or as `velocity` raises it.
 
     Examples
     --------
@@ -158,11 +169,32 @@ def on_off(table: Table) -> QTable:
         is_bad = (on <= 0) | (off <= 0)
         ratio = np.divide(on - off, off, where=~is_bad, out=np.zeros(len(off)))
         columns[name] = MaskedColumn(ratio, mask=is_bad)
-    return QTable(columns, meta=dict(table.meta))
+    return PortableQTable(columns, meta=dict(table.meta))
+
+
+def _rest_frequency(rest: Any) -> u.Quantity:
+    try:
+        return u.Quantity(rest).to(u.Hz, equivalencies=u.spectral())
+    except (TypeError, u.UnitsError):
+        raise ValueError(
+            "rest must be a frequency or a wavelength, such as 1420.4 * u.MHz, "
+            f"not {excerpt(repr(rest))}"
+        ) from None
+
+
+def _check_frame(frame: str) -> str:
+    name = str(frame).lower()  # FITS writes LSRK
+    if frame_transform_graph.lookup_name(name) is None:
+        raise ValueError(
+            "frame must be the name of a frame that astropy knows, such as 'lsrk' or 'icrs', or "
+            f"None for the telescope's own, not {excerpt(repr(frame))}"
+        )
+    return name
 
 
 def _polarisation(table: Table, name: str) -> npt.NDArray[Any]:
     """Return a polarisation: one row per row, one column per channel."""
+    check_columns(table)
     if name not in table.colnames or np.ndim(table[name]) != 2:
         raise ValueError(
             f"the table is not that of a spectrum: it has no column {name!r} of channels; its "
@@ -173,6 +205,7 @@ def _polarisation(table: Table, name: str) -> npt.NDArray[Any]:
 
 def _statuses(table: Table) -> npt.NDArray[np.str_]:
     """Return the status of each row, without blanks."""
+    check_columns(table, "STATUS")
     return np.char.strip(np.ma.filled(table["STATUS"], "").astype(str))
 
 

@@ -16,7 +16,7 @@ from astropy.io import registry
 from astropy.io.misc.yaml import AstropyDumper
 from astropy.io.registry import UnifiedReadWriteMethod
 from astropy.io.votable.exceptions import W03
-from astropy.table import Column, MaskedColumn, Table
+from astropy.table import Column, MaskedColumn, QTable, Table
 from astropy.table.connect import TableWrite
 from astropy.time import Time, TimeDelta
 from astropy.utils.metadata import MergeStrategy
@@ -30,7 +30,15 @@ from grad300_sdk.columns import (
 )
 from grad300_sdk.records import Redact, ScanType, ra_unit, warn_of_faults
 
-__all__ = ["PortableTable", "ScanTable", "join_pages", "make_report", "make_table", "mergeable"]
+__all__ = [
+    "PortableQTable",
+    "PortableTable",
+    "ScanTable",
+    "join_pages",
+    "make_report",
+    "make_table",
+    "mergeable",
+]
 
 _UNITS = {"size": "byte", "dec": "deg", "azimuth": "deg", "elevation": "deg"}
 _HOURS = units.hourangle
@@ -129,6 +137,10 @@ class PortableTable(Table):  # type: ignore[misc]  # astropy has no types
     """
 
     write = UnifiedReadWriteMethod(_PortableWrite)
+
+
+class PortableQTable(PortableTable, QTable):  # type: ignore[misc]  # astropy has no types
+    """A table of quantities that can be written in every format."""
 
 
 class ScanTable(PortableTable):

@@ -239,6 +239,13 @@ def test_a_listing_is_used_again_for_a_while(fake: Any) -> None:
     assert len(archive.asked) == 3 * listings
 
 
+def test_what_a_caller_changes_is_not_what_is_used_again(fs: Any) -> None:
+    info = fs.ls("TPI", refresh=True)[0]
+    size, info["size"] = info["size"], 0
+    fs.ls("TPI")[0]["size"] = 0
+    assert fs.info("TPI/1")["size"] == size
+
+
 def test_a_server_without_single_scans(fake: Any) -> None:
     archive = fake()
     archive.answers["TPI/1"] = answer(b'{"detail": "Not Found"}', "404 Not Found")
@@ -438,7 +445,8 @@ def test_nothing_can_be_written(fs: Any, tmp_path: Path) -> None:
         *(lambda mode=mode: fs.open("TPI/1", mode) for mode in ("wb", "ab", "xb", "r+b", "w")),
         *(lambda: fs.pipe_file("TPI/1", b""), lambda: fs.pipe({"TPI/1": b""})),
         *(lambda: fs.write_text("TPI/1", ""), lambda: fs.write_bytes("TPI/1", b"")),
-        *(lambda: fs.touch("TPI/1"), lambda: fs.put(str(local), "TPI/1")),
+        *(lambda: fs.touch("TPI/1"), lambda: fs.touch("TPI/1", truncate=False)),
+        *(lambda: fs.put(str(local), "TPI/1"),),
         *(lambda: fs.put(str(tmp_path), "TPI", recursive=True),),
         *(lambda: fs.put_file(str(local), "TPI/1"), lambda: fs.mkdir("TPI")),
         *(lambda: fs.makedirs("new/folder"), lambda: fs.rmdir("TPI")),
@@ -460,7 +468,7 @@ def test_refused_credentials(sandbox: Sandbox, wrong: Options, tmp_path: Path) -
     for call in (
         *(lambda: fs.ls("TPI"), lambda: fs.info("TPI/1"), lambda: fs.open("TPI/1")),
         *(lambda: fs.cat_file("TPI/1", 0, 9), lambda: fs.find(""), lambda: fs.glob("TPI/*")),
-        *(lambda: fs.exists("TPI/1"), lambda: list(fs.walk("TPI"))),
+        *(lambda: fs.exists("TPI/1"), lambda: fs.isfile("TPI/1"), lambda: list(fs.walk("TPI"))),
         *(lambda: fs.get("TPI/1", str(tmp_path)), lambda: fs.get_file("TPI/1", "x")),
     ):
         with pytest.raises(PermissionError) as caught:
@@ -481,7 +489,8 @@ def test_other_errors_are_those_of_the_sdk(fake: Any, tmp_path: Path) -> None:
     archive.answers = dict.fromkeys(["TPI/1", "TPI/1/download"], refusal)
     archive.answers["TPI/?offset=0&limit=100"] = refusal
     fs = archive.fs
-    for call in (fs.info, fs.open, fs.cat_file, lambda name: fs.get(name, str(tmp_path))):
+    calls = [fs.info, fs.exists, fs.isfile, fs.open, fs.cat_file]
+    for call in (*calls, lambda name: fs.get(name, str(tmp_path))):
         with pytest.raises(ServerError):
             call("TPI/1")
     for call in (fs.ls, fs.find, lambda name: fs.glob(f"{name}/*")):
@@ -679,6 +688,8 @@ def test_universal_pathlib(options: Options, content: bytes) -> None:
         assert file.read(9) == b"SIMPLE  ="
     with pytest.raises(OSError, match="can only be read"):
         path.write_bytes(b"")
+    with pytest.raises(OSError, match="can only be read"):
+        path.touch()
     assert pickle.loads(pickle.dumps(path)).read_bytes() == content
     assert options["password"] not in repr(path)
 
@@ -819,3 +830,7 @@ def test_dates_of_a_row_that_has_none(fake: Any) -> None:
     archive = fake()
     assert archive.fs.created("TPI/1") is None
     assert archive.fs.modified("TPI/1") == datetime(2025, 2, 4, tzinfo=UTC)
+    archive.answers["TPI/1"] = answer(b'{"id": 1, "file_name": "sun_01#.fits"}')
+    assert archive.fs.modified("TPI/1") is None
+    options = {"base_url": archive.server.url, "force_noauth": True}
+    assert upath.UPath("grad300://TPI/1", **options).stat().st_mtime == 0

@@ -130,6 +130,11 @@ def modules_loaded_by(code: str, *arguments: str) -> set[str]:
 class TestWhatIsLoaded:
     LATER = ("astropy.table", "astropy.io.fits")
 
+    @pytest.mark.parametrize("module", ["cache", "quicklook", "sandbox", "sky", "spectra"])
+    def test_by_naming_a_module(self, module):
+        loaded = modules_loaded_by(f"import grad300_sdk\ngrad300_sdk.{module}")
+        assert f"grad300_sdk.{module}" in loaded
+
     def test_by_importing_the_package(self):
         loaded = modules_loaded_by("import grad300_sdk")
         assert {name for name in loaded if within(name, "grad300_sdk")} == {"grad300_sdk"}

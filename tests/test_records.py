@@ -225,6 +225,7 @@ def test_the_position():
         assert record.coord.ra.deg == pytest.approx(12.5)
     assert ScanRecord(1, ScanType.TPI, "a", ra=12.5).coord is None
     assert ScanRecord(1, ScanType.TPI, "a", dec=12.5).coord is None
+    assert ScanRecord(1, ScanType.TPI, "a", ra=12.5, dec=90.01).coord is None
 
 
 def test_records_are_values():

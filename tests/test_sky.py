@@ -6,6 +6,8 @@ import socket
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import ICRS, AltAz, SkyCoord
 from astropy.coordinates.erfa_astrom import erfa_astrom
+from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from astropy.time import Time
 from astropy.utils import iers
@@ -132,12 +135,49 @@ class TestCoordinates:
         assert found[row].dec.deg == pytest.approx(float(listing["dec"][row]))
 
     def test_a_missing_position_is_nan(self, listing: Table) -> None:
-        some = listing[:3]
+        some = listing[:3].copy()
         some["ra"].mask[1] = True
         assert np.isnan(sky.coordinates(some).ra).tolist() == [False, True, False]
 
+    @pytest.mark.parametrize(("name", "value"), [("dec", 90.01), ("ra", 1e307), ("ra", np.inf)])
+    def test_an_impossible_position_is_nan(self, listing: Table, name: str, value: float) -> None:
+        some = listing[:3].copy()
+        some[name][1] = value
+        found = sky.coordinates(some)
+        assert np.isnan(found.ra).tolist() == np.isnan(found.dec).tolist() == [False, True, False]
+
+    def test_numbers_may_be_hours_or_degrees(self) -> None:
+        numbers = Table({"ra": [12.5], "dec": [-13.0]})
+        with pytest.raises(ValueError, match="'ra' has no unit; set it"):
+            sky.coordinates(numbers)
+        numbers["ra"].unit = "hourangle"
+        assert sky.coordinates(numbers).ra.deg == pytest.approx([187.5])
+
     def test_an_empty_listing(self, listing: Table) -> None:
         assert sky.coordinates(listing[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("file_format", ["csv", "ascii.ecsv", "fits", "votable"])
+def test_a_listing_from_a_file_means_the_same(
+    listing: Table, tmp_path: Path, file_format: str
+) -> None:
+    file = tmp_path / "listing"
+    listing = listing.copy()
+    listing.remove_columns(["azimuth", "elevation"])  # astropy warns of what is denormal
+    listing.write(file, format=file_format)
+    read = Table.read(file, format=file_format)
+    if file_format == "csv":
+        read["ra"].unit = "hourangle"
+    assert sky.pair(read).tolist() == sky.pair(listing).tolist()
+    assert sky.coordinates(read).separation(sky.coordinates(listing)).max() < 0.01 * u.arcsec
+
+
+@pytest.mark.parametrize("function", [sky.coordinates, sky.times, sky.track, sky.pair])
+def test_what_is_not_a_table(function: Any) -> None:
+    with pytest.raises(TypeError, match=r"not HDUList; file.table\(\) and grad300_sdk.read_table"):
+        function(fits.HDUList())
+    with pytest.raises(TypeError, match=r"^expected a table, not list$"):
+        function([])
 
 
 def scans(*rows: tuple[str, str, float | None]) -> Table:
@@ -165,6 +205,7 @@ class TestPair:
         assert sky.pair(listing).tolist() == [3, -1, -1]
         assert sky.pair(listing, within=1 * u.min).tolist() == [3, 1, -1]
         assert sky.pair(listing, within=5).tolist() == [-1, -1, -1]
+        assert sky.pair(listing, within=timedelta(minutes=1)).tolist() == [3, 1, -1]
 
     def test_a_scan_without_a_date_has_no_image(self) -> None:
         listing = scans(("TPI", "sun", None), ("Images", "sun", 0.0), ("TPI", "sun", 1.0))
@@ -188,6 +229,11 @@ class TestPair:
     @pytest.mark.parametrize("within", [-1, np.nan, -1 * u.s])
     def test_a_time_below_zero(self, listing: Table, within: Any) -> None:
         with pytest.raises(ValueError, match="within must be a time of at least 0 s"):
+            sky.pair(listing, within=within)
+
+    @pytest.mark.parametrize("within", ["soon", 3 * u.deg, [1, 2] * u.s, None])
+    def test_what_is_not_a_time(self, listing: Table, within: Any) -> None:
+        with pytest.raises(TypeError, match="within must be a time such as 30 "):
             sky.pair(listing, within=within)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from astropy import constants
 from astropy import units as u
 from astropy.coordinates import AltAz, SkyCoord, get_body_barycentric_posvel
+from astropy.io import fits
 from astropy.table import QTable, Table
 from astropy.time import Time
 from astropy.utils import iers
@@ -70,6 +72,12 @@ class TestFrequency:
             spectra.frequency(Table({"LEFT_POL": [1.0]}))
 
 
+@pytest.mark.parametrize("function", [spectra.frequency, spectra.velocity, spectra.on_off])
+def test_what_is_not_a_table(function: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected a table, not HDUList; file.table\(\)"):
+        function(fits.HDUList())
+
+
 class TestVelocity:
     def test_of_the_telescope_itself(self) -> None:
         found = spectra.velocity(spectrum(), frame=None)
@@ -108,6 +116,18 @@ class TestVelocity:
         by_frequency = spectra.velocity(table, rest, frame=None)
         by_wavelength = spectra.velocity(table, constants.c / rest, frame=None)
         assert by_frequency.value == pytest.approx(by_wavelength.value)
+
+    @pytest.mark.parametrize("rest", [1.42e9, "hydrogen", 3 * u.deg, None])
+    def test_what_is_not_a_line(self, rest: Any) -> None:
+        with pytest.raises(ValueError, match="rest must be a frequency or a wavelength"):
+            spectra.velocity(spectrum(), rest)
+
+    def test_the_name_of_a_frame(self) -> None:
+        table = spectrum()
+        as_in_fits = spectra.velocity(table, frame="LSRK")
+        assert (as_in_fits == spectra.velocity(table)).all()
+        with pytest.raises(ValueError, match=r"frame must be the name .* not 'topocentric'"):
+            spectra.velocity(table, frame="topocentric")
 
     def test_without_a_network_and_in_the_future(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def connect(*args: object) -> None:
@@ -181,9 +201,28 @@ class TestOnOff:
         with pytest.raises(ValueError, match=message):
             spectra.on_off(spectrum(statuses))
 
+    def test_a_table_without_statuses(self) -> None:
+        table = spectrum()
+        table.remove_column("STATUS")
+        with pytest.raises(ValueError, match="no column 'STATUS'; its columns are JD,"):
+            spectra.on_off(table)
+
     def test_a_file_of_the_archive(self, sandbox: Sandbox) -> None:
         with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
             table = client.scans["Spectrum"][1].file.table()
         found = spectra.on_off(table)
         assert len(found) == 1024
         assert not found["RIGHT_POL"].mask[:1000].any()
+
+    @pytest.mark.parametrize("file_format", ["ascii.ecsv", "csv", "fits", "votable"])
+    def test_it_is_written_without_a_warning(
+        self, sandbox: Sandbox, tmp_path: Path, file_format: str
+    ) -> None:
+        with Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+            line = spectra.on_off(client.scans["Spectrum"][1].file.table())
+        line.write(tmp_path / "line", format=file_format)
+        read = QTable.read(tmp_path / "line", format=file_format)
+        assert np.allclose(u.Quantity(read["velocity"]).value, line["velocity"].value)
+        assert np.ma.allequal(read["RIGHT_POL"], line["RIGHT_POL"])
+        if file_format != "csv":
+            assert read["velocity"].unit == u.km / u.s

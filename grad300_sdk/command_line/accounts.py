@@ -25,9 +25,9 @@ def login(context: Context) -> None:
 
     options = context.obj
     if options.token_file is not None:
-        raise ValueError("login needs an account, not --token-file")
+        raise ValueError("login needs an account, not --token-file or GRAD300_TOKEN_FILE")
     user = options.user or _ask_for_user()
-    with Client(options.base_url, force_noauth=True) as client:
+    with Client(options.base_url, force_noauth=True, allow_http=options.allow_http) as client:
         server = client.base_api_url
         token = client.login(user, options.ask_password(user))
         expires = client.session.credentials.expiry

@@ -146,6 +146,9 @@ def _main(
     password_stdin: Annotated[
         bool, Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    allow_http: Annotated[
+        bool, Option("--allow-http", help="Send credentials over plain http, without a warning.")
+    ] = False,
     quiet: Annotated[
         bool, Option("--quiet", "-q", help="Write nothing but errors to standard error.")
     ] = False,
@@ -176,7 +179,7 @@ def _main(
         raise ValueError("use either --quiet or --verbose, not both")
     if quiet:
         warnings.simplefilter("ignore")
-    context.obj = GlobalOptions(base_url, token_file, user, password_stdin, quiet)
+    context.obj = GlobalOptions(base_url, token_file, user, password_stdin, allow_http, quiet)
     level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
     log_to_standard_error(level)
 

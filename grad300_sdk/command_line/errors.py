@@ -21,9 +21,12 @@ __all__ = [
 
 # The SDK's parameters that have another name on the command line.
 _OPTION_NAMES = {
+    "pass allow_http=True": "use --allow-http",
+    "pass user= and password=": "use --user",
     "base_url": "--base-url",
     "date_from": "--from",
     "date_to": "--to",
+    "layout is": "--layout is",
     "max_results": "--max-results",
     "overwrite=True": "--overwrite",
     "scan_id": "ID",
@@ -34,6 +37,7 @@ _CREDENTIALS_HINT = "Log in with 'grad300 login', or use --user or --token-file.
 _PLAINER = {
     r"^Got unexpected extra argument.* \((.*)\)$": r"unexpected argument '\1'",
     r"^Option '(.*)' requires an argument$": r"\1 needs a value",
+    r" \(Possible options: (\S+)\)$": r"; did you mean '\1'?",
     r" \(Possible options: (.*)\)$": r"; there are \1",
 }
 # What to do about errors of the network, by what their messages contain.
@@ -66,7 +70,7 @@ def describe_error(error: Exception) -> str:
         notes = " ".join(getattr(error, "__notes__", ()))
         text = f"{text}; {notes.replace(CREDENTIALS_HINT, _CREDENTIALS_HINT)}"
     hint = _hint(error)
-    return f"{text}; {hint}" if hint else text
+    return f"{text.removesuffix('.')}; {hint}" if hint else text
 
 
 def _hint(error: Exception) -> str:
@@ -104,7 +108,7 @@ def describe_wrong_usage(error: TyperException) -> str:
 
 def show_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
     """Write a warning as one line."""
-    write_message(f"warning: {message}")
+    write_message(f"warning: {with_option_names(str(message))}")
 
 
 class _OneLineFormatter(logging.Formatter):

@@ -32,7 +32,7 @@ __all__ = [
 
 # The options of all commands, which may stand before or after the command.
 _GLOBAL_VALUES = ("--base-url", "--token-file", "--user")
-_GLOBAL_FLAGS = ("--password-stdin", "--quiet", "-q", "--verbose", "-v")
+_GLOBAL_FLAGS = ("--password-stdin", "--allow-http", "--quiet", "-q", "--verbose", "-v")
 
 
 def global_options_first(arguments: Sequence[str]) -> list[str]:
@@ -65,6 +65,7 @@ class GlobalOptions:
     token_file: Path | None
     user: str | None
     password_stdin: bool
+    allow_http: bool
     is_quiet: bool
 
     def make_client(self) -> Client:
@@ -77,7 +78,13 @@ class GlobalOptions:
                 user = None
             else:
                 password = self.ask_password(user)
-        return Client(self.base_url, token_file=self.token_file, user=user, password=password)
+        return Client(
+            self.base_url,
+            token_file=self.token_file,
+            user=user,
+            password=password,
+            allow_http=self.allow_http,
+        )
 
     def _has_login(self, user: str) -> bool:
         """Return whether a login of a user is kept for the server."""

@@ -95,12 +95,11 @@ def _change(name: str, value: str | None) -> Path:
 
 def _check(name: str, value: str) -> None:
     """Raise a ValueError if a client could not work with a setting."""
-    from astropy.units import Unit
-
     from grad300_sdk.client import Client
     from grad300_sdk.configuration import conf
     from grad300_sdk.defaults import DEFAULTS
     from grad300_sdk.engine import check_integer
+    from grad300_sdk.records import ra_unit
 
     default, _ = DEFAULTS[name]
     try:
@@ -110,9 +109,4 @@ def _check(name: str, value: str) -> None:
         raise ValueError(f"{name} must be {kind}, not {value!r}") from None
     check_integer("default_page_size", conf.default_page_size, 1)
     Client(force_noauth=True).close()
-    try:
-        is_angle = Unit(conf.ra_unit).is_equivalent("rad")
-    except ValueError:
-        is_angle = False
-    if not is_angle:
-        raise ValueError(f"ra_unit must be 'hourangle', 'deg' or 'rad', not {conf.ra_unit!r}")
+    ra_unit()

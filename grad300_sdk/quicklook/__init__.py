@@ -69,7 +69,7 @@ def plot(data: Any, *, figure: FigureBase | None = None) -> FigureBase:
     Raises
     ------
     TypeError
-        If the data are of any other kind.
+        If the data are of any other kind, or `figure` is not a figure.
 
     Examples
     --------
@@ -79,6 +79,7 @@ def plot(data: Any, *, figure: FigureBase | None = None) -> FigureBase:
     >>> [axes.get_xlabel() for axes in figure.axes][0]
     'Right ascension (hours)'
     """
+    check_figure(figure)
     draw, *arguments = _choose(data)
     if figure is None:
         figure = NotebookFigure(figsize=_SIZE)
@@ -87,6 +88,12 @@ def plot(data: Any, *, figure: FigureBase | None = None) -> FigureBase:
         root.set_layout_engine("constrained")
     draw(figure, *arguments)
     return figure
+
+
+def check_figure(figure: object) -> None:
+    """Raise an error for what can't be drawn in."""
+    if not isinstance(figure, FigureBase | None):
+        raise TypeError(f"figure must be a Figure or a SubFigure, not {type(figure).__name__}")
 
 
 def _choose(data: Any) -> tuple[Any, ...]:

@@ -153,9 +153,9 @@ def _texts(listing: Table, name: str, missing: str) -> npt.NDArray[np.str_]:
 
 def _days(listing: Table) -> Floats:
     """Return the date of each scan, as days of matplotlib."""
-    if "date" not in listing.colnames or not isinstance(listing["date"], Time):
+    if "date" not in listing.colnames:
         return np.full(len(listing), np.nan)
-    return to_days(listing["date"].utc.jd)
+    return to_days(Time(sky.unix_seconds(listing["date"]), format="unix").jd)
 
 
 def _positions(listing: Table) -> tuple[Floats, Floats]:

@@ -9,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "FEWEST_PIXELS",
     "Floats",
     "Scale",
     "extremes",
     "find_dead",
     "remove_bursts",
     "scale_of",
+    "scale_of_bands",
+    "smooth_image",
     "thin",
     "to_floats",
 ]
@@ -140,7 +143,7 @@ def find_dead(powers: Mapping[str, Floats]) -> dict[str, float]:
 
 
 def thin(x: Floats, y: Floats, most: int = 2000) -> tuple[Floats, Floats]:
-    """Return at most twice so many points of a curve, which look the same: its extremes."""
+    """Return at most `2 * most` points of a curve, which look the same: its extremes."""
     is_finite = np.isfinite(x) & np.isfinite(y)
     if is_finite.sum() <= 2 * most:
         return x, y
@@ -152,10 +155,10 @@ def thin(x: Floats, y: Floats, most: int = 2000) -> tuple[Floats, Floats]:
 
 
 def extremes(rows: Floats, most: int = 1000) -> tuple[Floats, npt.NDArray[np.intp]]:
-    """Return each row in at most so many blocks, and where those begin.
+    """Return each row in at most `most` blocks, and where those begin.
 
-    Of each block there is the value that is furthest from the row's median, so that a burst of one
-    sample stays to be seen.
+    A block has its value that is furthest from the row's median, so that a burst of one sample
+    stays visible.
     """
     count = rows.shape[1]
     starts = np.unique(np.linspace(0, count, min(most, count), endpoint=False).astype(int))

@@ -202,7 +202,8 @@ class ScanFile(Node[M], template="{+parent}/download"):
         ImportError
             If matplotlib is not installed; the extra ``plot`` installs it.
         TypeError
-            If the file holds neither an image nor a table of the telescope.
+            If the file holds neither an image nor a table of the telescope, or if `figure` is not
+            a figure, before anything is sent.
         DecodeError
             If what the server sent can't be read.
 
@@ -218,8 +219,9 @@ class ScanFile(Node[M], template="{+parent}/download"):
         >>> figure.axes[0].get_ylabel()
         'Power (ct)'
         """
-        from grad300_sdk.quicklook import plot
+        from grad300_sdk.quicklook import check_figure, plot
 
+        check_figure(figure)
         return plot((yield from self.open.flow(cached=cached)), figure=figure)
 
     @iterator("GET")

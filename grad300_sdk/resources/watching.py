@@ -53,9 +53,9 @@ class Watch:
         self._every = _check_interval(every)
         self._is_quiet = filters.date_from is None
         self._seen: dict[int, IdSet] = defaultdict(IdSet)  # by the number of the listing
-        self._newest: datetime | None = None
-        self._latest: datetime | None = None  # of this look
-        self._has_looked = False
+        self._newest: datetime | None = None  # date in a look that was complete
+        self._latest: datetime | None = None  # likewise, a look in progress included
+        self._has_answered = False  # with a page of the listing
         self._whole_age = math.inf  # seconds waited since a look at the whole listings
 
     def flow(
@@ -89,6 +89,7 @@ class Watch:
 
     def _select_new(self, number: int, rows: Rows[Row]) -> Iterator[Row]:
         """Yield the rows that are new, and note them one by one, as they are passed on."""
+        self._has_answered = True
         seen = self._seen[number]
         ids = pack_ids([row.get("id") if isinstance(row, dict) else None for row in rows])
         for row, id_ in zip(rows, ids, strict=True):
@@ -104,14 +105,14 @@ class Watch:
         if filters is self._filters:
             self._whole_age = 0.0
         self._newest = self._latest
-        self._has_looked, self._is_quiet = True, False
+        self._is_quiet = False
 
     def _is_temporary(self, error: Grad300Error) -> bool:
         """Return whether the next look may succeed."""
         if isinstance(error, Grad300APIError):
             return error.status_code in (408, 429) or error.status_code >= 500
         if isinstance(error, DecodeError):  # a proxy's page, or the wrong address from the start
-            return self._has_looked
+            return self._has_answered
         if isinstance(error, RequestTimeoutError):  # this client's connections may be in use
             return True
         return isinstance(error, TransportError) and error.transient

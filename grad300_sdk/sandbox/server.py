@@ -59,7 +59,8 @@ class Sandbox:
     host : str
         Address to listen on.
     port : int
-        Port to listen on; 0 selects a free one.
+        Port to listen on; 0 selects a free one, which stays the same if the sandbox is stopped and
+        started again.
     max_limit : int, optional
         Maximum number of scans per page, even if a request asks for more.
     ignore_filters : bool
@@ -179,6 +180,7 @@ class Sandbox:
             try:
                 self._archive.open()
                 listener = _open_named_listener(self._host, self._port)
+                self._port = listener.getsockname()[1]  # clients find it there after a restart
                 self._running = _ServerThread(self.app, listener)
             except BaseException:
                 self._archive.close()

@@ -14,7 +14,6 @@ Integers = npt.NDArray[np.int64]
 # The Observatoire de Haute-Provence, as the users of the telescope give its position.
 LATITUDE = 43.933
 LONGITUDE = 5.7153
-HEIGHT = 654.8
 
 JD_J2000 = 2451545.0
 JD_UNIX_EPOCH = 2440587.5

@@ -111,7 +111,8 @@ def test_an_account_is_needed(here, server):
     done = here("login", *server)
     assert (done.status, done.error) == (2, "which account? use --user EMAIL")
     done = here("login", *server, "--token-file", "x")
-    assert (done.status, done.error) == (2, "login needs an account, not --token-file")
+    said = "login needs an account, not --token-file or GRAD300_TOKEN_FILE"
+    assert (done.status, done.error) == (2, said)
 
 
 @posix
@@ -133,6 +134,22 @@ def test_the_end_of_input_is_a_line(server):
     answers = (("account: ", "me\n"), ("Password of me: ", "\x04"))
     status, seen = shown("login", *server, answers=answers)
     assert (status, seen.splitlines()[-1]) == (2, "grad300: the password is empty")
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("allowed", [(), ("--allow-http",)])
+def test_plain_http_is_warned_of_unless_it_is_intended(here, tmp_path, monkeypatch, allowed):
+    (tmp_path / "token").write_text("opaque")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("secret"))
+    with Wire(answer(b'{"id": 7}'), answer(b'{"access_token": "opaque"}')) as wire:
+        monkeypatch.setenv("http_proxy", wire.url)
+        server = ("--base-url", "http://archive.example.org")
+        whoami = here("whoami", *server, "--token-file", tmp_path / "token", *allowed)
+        login = here("login", *server, "--user", "ann", "--password-stdin", *allowed)
+    assert (whoami.status, login.status) == (0, 0)
+    for done in (whoami, login):
+        assert ("use --allow-http if that is intended" in done.errors) == (not allowed)
+        assert ("plain http" in done.errors) == (not allowed)
 
 
 def test_a_token_without_an_expiry(here, monkeypatch):

@@ -80,6 +80,10 @@ class TestUsage:
             ("get", "Missing argument 'PATH'; see 'grad300 get --help'"),
             ("scans TPI sun", "unexpected argument 'sun'; see 'grad300 scans --help'"),
             ("scans --max-results", "--max-results needs a value; see"),
+            (
+                "scans --sorce sun",
+                "No such option: --sorce; did you mean '--source'? See 'grad300",
+            ),
             ("scans --form csv", "No such option: --form; there are --format, --from, --to"),
             ("download TPI/42 --dir x", "write the type and the id apart: 'download TPI 42'"),
             ("plot TPI/1 --output x.jpg", "'x.jpg' must end with one of .png, .svg, .pdf"),
@@ -128,10 +132,14 @@ class TestUsage:
                 "--base-url archive scans",
                 "--base-url must be an http or https URL such as 'https://archive.example.org'",
             ),
-            ("--base-url http://me:secret@host scans", "--base-url holds a user name or password"),
+            (
+                "--base-url http://me:secret@host scans",
+                "--base-url holds a user name or password; use --user",
+            ),
             ("--token-file missing scans", "the token file missing can't be read"),
             ("--user me --token-file token tree", "use either --user or --token-file, not both"),
             ("--password-stdin tree", "--password-stdin needs --user"),
+            ("download TPI 1 --layout /", "--layout is '/', but it must be a relative path"),
         ],
     )
     def test_what_is_wrong_is_said_in_a_line(self, here, monkeypatch, tmp_path, arguments, said):

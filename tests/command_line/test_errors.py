@@ -27,6 +27,7 @@ def test_a_server_that_is_no_archive(here, status):
         done = here("--base-url", wire.url, "scans", "TPI")
     assert done.status == 1
     assert done.error.endswith(NO_ARCHIVE)
+    assert ".;" not in done.error
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ import pytest
 
 from grad300_sdk.defaults import DEFAULTS
 from tests.support.commands import Done, piped
+from tests.support.versions import ASTROPY_7
 
-FILE = ".config/astropy/grad300_sdk.cfg"
+FOLDER = ".astropy/config" if ASTROPY_7 else ".config/astropy"
+FILE = f"{FOLDER}/grad300_sdk.cfg"
 
 
 def test_all_settings_are_shown(here):
@@ -50,6 +52,9 @@ def test_what_else_is_in_the_file_stays():
 
 @pytest.mark.parametrize("variable", ["XDG_CONFIG_HOME", "ASTROPY_CONFIG_DIR"])
 def test_the_file_is_where_clients_look(tmp_path, variable):
+    if ASTROPY_7 and variable == "ASTROPY_CONFIG_DIR":
+        pytest.skip("astropy 7 does not look there")
+    (tmp_path / "astropy").mkdir()  # astropy 7 only looks in a folder that is there
     place = {variable: str(tmp_path)}
     assert piped("config", "retries", "7", **place).status == 0
     assert piped("config", "retries", **place).output == "7\n"
@@ -69,8 +74,8 @@ def test_the_file_is_where_clients_look(tmp_path, variable):
         ("default_page_size 0", "default_page_size must be at least 1, not 0"),
         ("max_connections 0", "max_connections must be at least 1, not 0"),
         ("api_prefix /a?b", "api_prefix must be a path"),
-        ("ra_unit kg", "ra_unit must be 'hourangle', 'deg' or 'rad', not 'kg'"),
-        ("ra_unit nonsense", "ra_unit must be 'hourangle', 'deg' or 'rad'"),
+        ("ra_unit kg", "ra_unit must be an angle such as 'hourangle' or 'deg', not 'kg'"),
+        ("ra_unit nonsense", "ra_unit must be an angle such as 'hourangle'"),
         ("--unset", "--unset needs the name of a setting"),
         ("timeout 5 --unset", "--unset needs the name of a setting"),
     ],
@@ -90,6 +95,7 @@ def test_an_account_in_the_file_is_not_shown():
     assert "base_url = http://***@host\n" in piped("config").output
 
 
+@pytest.mark.skipif(ASTROPY_7, reason="astropy 7 itself needs a home")
 def test_without_a_home_a_line_says_so():
     if os.name != "posix":
         pytest.skip("Windows has other variables")

@@ -65,6 +65,14 @@ def test_a_file_is_drawn(harness: Harness, client: Any) -> None:
     assert harness.run(file.plot.response()).content == harness.run(file.get())
 
 
+def test_what_is_not_a_figure_is_refused_before_anything_is_sent(harness: Harness) -> None:
+    file = scan(harness, httpx.MockTransport(pytest.fail)).file
+    with pytest.raises(TypeError, match="figure must be a Figure or a SubFigure, not str"):
+        harness.run(file.plot(figure="map.png"))
+    with pytest.raises(TypeError, match="figure must be a Figure"):
+        file.plot.request(figure="map.png")
+
+
 def test_what_can_not_be_read_can_not_be_drawn(harness: Harness) -> None:
     with pytest.raises(DecodeError) as caught:
         harness.run(scan(harness, answer(HTML)).file.plot())

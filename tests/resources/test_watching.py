@@ -253,12 +253,14 @@ def test_the_server_says_when_to_come_back(
     assert night.waits == [wait, 60.0]
 
 
+@pytest.mark.parametrize(
+    "failure", [httpx.ConnectError("refused"), httpx.Response(200, html="<h1>Back soon</h1>")]
+)
 def test_an_outage_within_a_look_loses_nothing(
-    harness: Harness, archive: Archive, client: Any
+    harness: Harness, archive: Archive, client: Any, failure: Any
 ) -> None:
     archive.cap = 2
-    answers = iter([httpx.Response(200, json=[scan(3), scan(2)]), httpx.ConnectError("refused")])
-    archive.fail(*answers)
+    archive.fail(httpx.Response(200, json=[scan(3), scan(2)]), failure)
     Night(client, nothing, lambda: archive.add(scan(4, date="2025-02-14T00:00:00")), nothing)
     items = client.scans["TPI"].watch(since="2025-02-01")
     assert ids(harness, items, 4) == [3, 2, 1, 4]

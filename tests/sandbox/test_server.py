@@ -13,6 +13,7 @@ import anyio
 import httpx
 import pytest
 
+from grad300_sdk import Client
 from grad300_sdk.sandbox import Sandbox
 
 HEALTH = "/api/v1/utils/health-check/"
@@ -53,6 +54,15 @@ def test_starting_and_stopping_twice_changes_nothing():
     sandbox.stop()
     with sandbox:
         assert httpx.get(sandbox.url + HEALTH).status_code == 200
+
+
+def test_a_client_goes_on_after_a_restart():
+    sandbox = Sandbox(scans=4)
+    with sandbox, Client(sandbox.url, user=sandbox.user, password=sandbox.password) as client:
+        rows = client.scans["TPI"].get()
+        sandbox.stop()
+        sandbox.start()
+        assert client.scans["TPI"].get() == rows
 
 
 def test_many_run_at_once_and_one_after_the_other(capfd, caplog):

@@ -14,7 +14,7 @@ from astropy.utils import iers
 
 from grad300_sdk.sandbox import sky
 
-SITE = EarthLocation(lat=sky.LATITUDE, lon=sky.LONGITUDE, height=sky.HEIGHT)
+SITE = EarthLocation(lat=sky.LATITUDE, lon=sky.LONGITUDE, height=654.8)
 TIMES = Time("2025-01-30T09:30:00") + np.linspace(0, 400, 50) * u.day
 
 

@@ -130,7 +130,7 @@ class CredentialChain(Struct, frozen=True, kw_only=True):
                 if (credentials := found()) is not None:
                     return credentials
         if self.fail_if_noauth:
-            note = self._plain_note if kept is None else f"; {kept.advice}"
+            note = self._plain_note if kept is None else f". {kept.advice}"
             raise ValueError(f"no credentials were passed, and none were found{note}")
         if kept is not None:  # the server rejects it, and the error says what to do
             return self._from_kept(kept)

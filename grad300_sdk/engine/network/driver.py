@@ -90,6 +90,7 @@ class Driver:
                     return await self.perform(effect.flow)
         raise TypeError(
             f"a flow yielded {effect!r:.80}, but must yield effects; other flows need 'yield from'"
+            ", and Items need an @iterator"
         )
 
     async def _exchange(self, exchange: Exchange) -> httpx.Response:

@@ -99,7 +99,7 @@ def test_an_expired_login_is_the_last_resort(places: Places) -> None:
     assert resolve(find_kept=lambda: expired).source == "netrc"
     (places.home / ".netrc").unlink()
     assert resolve(find_kept=lambda: expired).source == "login"
-    with pytest.raises(ValueError, match=r"none were found; Log in again\.$"):
+    with pytest.raises(ValueError, match=r"none were found\. Log in again\.$"):
         resolve(find_kept=lambda: expired, fail_if_noauth=True)
 
 

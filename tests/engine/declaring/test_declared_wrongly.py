@@ -108,7 +108,7 @@ def test_a_flow_of_one_result_that_yields_items(harness: Any, library: Any, wire
             return send.pages(int, key="items", link="next")
 
     notes = Notes(library(wire(answer(b'{"items": [1]}')).url))
-    with pytest.raises(TypeError, match="a flow yielded Items"):
+    with pytest.raises(TypeError, match="Items need an @iterator"):
         harness.call(notes.get)
 
 

@@ -137,7 +137,8 @@ def on_off(table: Table) -> QTable:
     QTable
         One row per channel, with the columns ``frequency`` (Hz), ``velocity`` (km/s, LSRK), and
         ``LEFT_POL`` and ``RIGHT_POL`` without a unit. A channel that is 0 or below is masked. The
-        header is in ``meta``.
+        header is in ``meta``; that of a polarisation's column has the median of its power, as
+        ``off``, by which a dead one is known.
 
     Raises
     ------
@@ -168,7 +169,7 @@ def on_off(table: Table) -> QTable:
         on, off = (np.median(power[statuses == status], axis=0) for status in ("on", "off"))
         is_bad = (on <= 0) | (off <= 0)
         ratio = np.divide(on - off, off, where=~is_bad, out=np.zeros(len(off)))
-        columns[name] = MaskedColumn(ratio, mask=is_bad)
+        columns[name] = MaskedColumn(ratio, mask=is_bad, meta={"off": float(np.median(off))})
     return PortableQTable(columns, meta=dict(table.meta))
 
 

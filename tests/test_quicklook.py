@@ -440,6 +440,17 @@ class TestSpectrum:
         said = texts(picture("a spectrum without off")).replace("\n", " ")
         assert "no rows with the status 'off'" in said
 
+    def test_the_line_without_a_dead_polarisation(self) -> None:
+        line = spectra.on_off(spectrum())
+        file = io.StringIO()
+        line.write(file, format="ascii.ecsv")
+        for data in (line, QTable.read(file.getvalue(), format="ascii.ecsv")):
+            figure = drawn(data)
+            assert "Dead, and left out: LEFT_POL (median 988)." in texts(figure)
+            assert [label.get_text() for label in figure.axes[0].get_legend().texts] == [
+                "RIGHT_POL"
+            ]
+
     def test_the_line_alone(self) -> None:
         line = spectra.on_off(spectrum())
         line["LEFT_POL"].mask[:600] = True

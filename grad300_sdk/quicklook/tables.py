@@ -179,16 +179,19 @@ def draw_spectrum(figure: FigureBase, table: Table) -> None:
 def draw_line(figure: FigureBase, line: Table) -> None:
     """Draw what `spectra.on_off` returns, against velocity: the band, and what is near 21 cm."""
     add_title(figure, title_of(line.meta, "(on - off) / off"))
-    names = [
-        name
-        for name in spectra.POLARISATIONS
-        if name in line.colnames and np.isfinite(to_floats(line[name])).sum() > len(line) / 2
-    ]
-    notes = [
-        f"Dead, and left out: {name} (no power in most channels)."
-        for name in spectra.POLARISATIONS
-        if name in line.colnames and name not in names and len(line)
-    ]
+    names = [name for name in spectra.POLARISATIONS if name in line.colnames]
+    medians = {name: (line[name].info.meta or {}).get("off") for name in names}
+    dead = {
+        name: f"median {median:.3g}"
+        for name, median in find_dead(
+            {name: np.array([power]) for name, power in medians.items() if power is not None}
+        ).items()
+    }
+    for name in names:
+        if np.isfinite(to_floats(line[name])).sum() <= len(line) / 2:
+            dead[name] = "no power in most channels"
+    names = [name for name in names if name not in dead]
+    notes = [f"Dead, and left out: {name} ({why})." for name, why in dead.items() if len(line)]
     if names and np.isfinite(_values(line, "velocity", u.km / u.s)).any():
         grid = figure.add_gridspec(2, 1)
         notes += _draw_ratio(figure, [grid[0], grid[1]], line, names)

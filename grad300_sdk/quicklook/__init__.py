@@ -12,13 +12,11 @@ from astropy.io import fits
 from astropy.table import Table
 
 try:
-    import matplotlib as _matplotlib  # noqa: F401
+    from matplotlib.figure import Figure, FigureBase
 except ImportError as _error:
     raise ImportError(
         'a picture needs matplotlib: python -m pip install "grad300-sdk[plot]"'
     ) from _error
-
-from matplotlib.figure import Figure, FigureBase
 
 from grad300_sdk.quicklook.drawing import NotebookFigure
 from grad300_sdk.quicklook.listings import draw_listing

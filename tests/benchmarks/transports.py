@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -110,7 +111,10 @@ def main() -> None:
     with server(scans=200) as (url, user, password), Client(url) as client:
         token = client.login(user, password)
 
-        def run(work: Callable[[Any], Awaitable[None]], make: Callable[[], Any]) -> None:
+        def run(work: Callable[[Any], None], make: Callable[[], Any]) -> None:
+            work(make())
+
+        def run_async(work: Callable[[Any], Awaitable[None]], make: Callable[[], Any]) -> None:
             async def within() -> None:
                 await work(make())  # a transport of aiohttp is made within its event loop
 
@@ -119,13 +123,12 @@ def main() -> None:
         print("processor elapsed")
         for name, work in sync_work(url, token).items():
             for kind, make in SYNC.items():
-                figures = ratios(lambda: work(make()), lambda: work(None))  # noqa: B023
+                figures = ratios(partial(run, work, make), partial(work, None))
                 print("{:9.2f} {:7.2f}".format(*figures), f" Client, {kind}: {name}")
         for name, awaited in async_work(url, token).items():
             for kind, make in ASYNC.items():
                 figures = ratios(
-                    lambda: run(awaited, make),  # noqa: B023
-                    lambda: run(awaited, lambda: None),  # noqa: B023
+                    partial(run_async, awaited, make), partial(run_async, awaited, lambda: None)
                 )
                 print("{:9.2f} {:7.2f}".format(*figures), f" AsyncClient, {kind}: {name}")
 

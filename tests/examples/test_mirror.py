@@ -166,8 +166,11 @@ def follow(archive: Archive, folder: Path, *events: Callable[[], object]) -> Non
             raise KeyboardInterrupt
         event()
 
-    with Client("https://archive", transport=httpx.MockTransport(archive), retries=0) as client:
-        client.driver.network.sleep = sleep  # type: ignore[method-assign]
+    with (
+        Client("https://archive", transport=httpx.MockTransport(archive), retries=0) as client,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(client.driver.network, "sleep", sleep)
         with pytest.raises(KeyboardInterrupt):
             mirror.mirror(client, folder, every=60.0)
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import httpx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -67,8 +68,11 @@ def test_each_scan_comes_once(data: st.DataObject) -> None:
     insert()
     there = len(archive.rows) if since is None else 0
     found: list[int] = []
-    with Client("https://archive", transport=httpx.MockTransport(archive), retries=0) as client:
-        client.driver.network.sleep = sleep  # type: ignore[method-assign]
+    with (
+        Client("https://archive", transport=httpx.MockTransport(archive), retries=0) as client,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(client.driver.network, "sleep", sleep)
         with suppress(Ended):
             for row in client.scans["TPI"].watch(every=DAY / 2, since=since):
                 found.append(row["id"])
